@@ -1,0 +1,138 @@
+#include "core/files.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include "core/errors.hpp"
+
+namespace probedarts {
+namespace {
+
+class Descriptor {
+ public:
+  explicit Descriptor(int fd) : fd_(fd) {}
+  ~Descriptor() {
+    if (fd_ >= 0) {
+      ::close(fd_);
+    }
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return fd_; }
+
+ private:
+  int fd_;
+};
+
+[[noreturn]] void fail(const char* verb, const std::filesystem::path& path, int error) {
+  const char* advice = error == ENOSPC || error == EDQUOT ? "free some space"
+                       : error == EACCES || error == EROFS || error == EPERM
+                           ? "check its permissions"
+                           : "check the path";
+  throw UserError(
+      fmt::format("cannot {} '{}': {}; {}", verb, path.string(), std::strerror(error), advice));
+}
+
+/// 0, or the errno of the failure.
+int write_all(int fd, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t written = ::write(fd, content.data(), content.size());
+    if (written < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      return errno;
+    }
+    content.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return ::fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
+}
+
+}  // namespace
+
+std::string read_file(const std::filesystem::path& path) {
+  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (file.get() < 0) {
+    fail("read", path, errno);
+  }
+  struct stat info {};
+  if (::fstat(file.get(), &info) != 0) {
+    fail("read", path, errno);
+  }
+  if (S_ISDIR(info.st_mode)) {
+    fail("read", path, EISDIR);
+  }
+  std::string content(static_cast<std::size_t>(info.st_size), '\0');
+  std::size_t used = 0;
+  for (;;) {
+    if (used == content.size()) {
+      content.resize(content.size() + 4096);  // files of /proc tell no size
+    }
+    const ssize_t got = ::read(file.get(), content.data() + used, content.size() - used);
+    if (got < 0) {
+      if (errno == EINTR) {
+        continue;
+      }
+      fail("read", path, errno);
+    }
+    if (got == 0) {
+      break;
+    }
+    used += static_cast<std::size_t>(got);
+  }
+  content.resize(used);
+  return content;
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  const std::filesystem::path temporary = path.string() + ".partial";
+  {
+    const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    if (file.get() < 0) {
+      fail("write", path, errno);
+    }
+    if (const int error = write_all(file.get(), content)) {
+      ::unlink(temporary.c_str());
+      fail("write", path, error);
+    }
+  }
+  if (::rename(temporary.c_str(), path.c_str()) != 0) {
+    const int error = errno;
+    ::unlink(temporary.c_str());
+    fail("write", path, error);
+  }
+  // The rename itself is durable once the folder is synced.
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  const Descriptor directory(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (directory.get() >= 0) {
+    ::fsync(directory.get());
+  }
+}
+
+void append_to_file(const std::filesystem::path& path, std::string_view content) {
+  const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  if (file.get() < 0) {
+    fail("write", path, errno);
+  }
+  const off_t before = ::lseek(file.get(), 0, SEEK_END);
+  if (const int error = write_all(file.get(), content)) {
+    if (::ftruncate(file.get(), before) != 0) {
+      fail("repair", path, errno);
+    }
+    fail("write", path, error);
+  }
+}
+
+std::string content_hash(std::string_view bytes) {
+  const XXH128_hash_t hash = XXH3_128bits(bytes.data(), bytes.size());
+  return fmt::format("{:016x}{:016x}", hash.high64, hash.low64);
+}
+
+}  // namespace probedarts

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace probedarts::data {
+
+/// One image has one class, or any number of them.
+enum class LabelKind { kSingle, kMulti };
+
+enum class Split { kTrain, kValid, kTest };
+std::string_view name_of(Split split);  ///< "train", "valid", "test"
+
+/// One image of a data set, not yet read.
+struct Sample {
+  std::filesystem::path file;   ///< empty for CIFAR records
+  std::int64_t record = -1;     ///< record number inside `file` for CIFAR, else -1
+  std::int32_t label = 0;       ///< single label
+  std::vector<std::uint8_t> labels;  ///< multi-label: one 0/1 per class; else empty
+  std::string group;            ///< patient or slide; empty when not given
+};
+
+/// A data set on disk: classes and, per split, samples in a fixed order that does not depend on the file system.
+struct Dataset {
+  std::filesystem::path root;
+  std::string layout;  ///< "class folders", "labels.csv", "cifar", "adp", "bcss", "lists"
+  LabelKind kind = LabelKind::kSingle;
+  std::vector<std::string> classes;
+  std::vector<Sample> train, valid, test;
+  const std::vector<Sample>& of(Split split) const;
+};
+
+/// What `open_dataset` may need to be told.
+struct DatasetOptions {
+  std::string layout = "auto";    ///< auto, folders, csv, cifar, adp, bcss, lists
+  std::string adp_level = "L3";   ///< L1, L2, L3
+  std::vector<std::string> label_columns;  ///< multi-label columns of labels.csv; empty: every 0/1 column
+  double valid_share = 0.0;       ///< split off from train when the data set has no valid split; by group where known
+  std::uint64_t seed = 0;         ///< for that split
+};
+
+/// Finds out which layout `root` has (docs/data.md) and lists its samples; images are not opened.
+/// \throws UserError one sentence for a missing or empty folder, a class without images, a single class, CSV faults,
+///         an index out of range in a split file, a group cut by a split.
+Dataset open_dataset(const std::filesystem::path& root, const DatasetOptions& options = {});
+
+}  // namespace probedarts::data

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "data/dataset.hpp"
+
+namespace probedarts::data {
+
+/// Per-channel statistics of images scaled to 0..1.
+struct Normalization {
+  std::array<double, 3> mean = {0.0, 0.0, 0.0};
+  std::array<double, 3> sd = {1.0, 1.0, 1.0};
+};
+
+/// Statistics published for a data set (`spec.md` §5): cifar10, cifar100, adp, bcss, bach, osteosarcoma, none.
+std::optional<Normalization> published_normalization(const std::string& name);
+
+/// Random changes of a training image, drawn from (seed, epoch, sample) alone.
+struct Augmentation {
+  bool flip_horizontal = false;
+  bool flip_vertical = false;
+  double max_rotation_degrees = 0.0;  ///< affine, uniform in ±
+  double max_shift_share = 0.0;       ///< of the side, uniform in ±
+  int pad_crop_px = 0;                ///< zero padding, then a random crop of the old size
+  int cutout_px = 0;                  ///< side of the square zeroed after normalisation
+};
+
+/// Patches at training size, decoded once into one memory-mapped file.
+struct CacheOptions {
+  int size_px = 64;                ///< square side after bicubic resize
+  std::filesystem::path folder;    ///< where cache files live
+  int threads = 2;
+  bool skip_unreadable = false;    ///< count and list unreadable images instead of failing
+};
+
+/// All splits of a data set at one size: 8-bit RGB, read-only, shared by any number of threads and processes.
+class PatchCache {
+ public:
+  /// Opens the cache of this data set and size, or makes it (atomically; an interrupted build leaves nothing behind).
+  /// Keyed by `fingerprint()`. \throws UserError for the first unreadable image, unless skip_unreadable.
+  static PatchCache open(const Dataset& dataset, const CacheOptions& options);
+  ~PatchCache();
+  PatchCache(PatchCache&&) noexcept;
+  PatchCache& operator=(PatchCache&&) noexcept;
+
+  /// Hash over names, sizes and contents of all images, labels, splits and the patch size: 32 hex digits.
+  const std::string& fingerprint() const;
+  const std::vector<std::string>& unreadable() const;  ///< paths skipped
+  LabelKind kind() const;
+  const std::vector<std::string>& classes() const;
+  int size_px() const;
+  std::size_t count(Split split) const;
+  const std::uint8_t* pixels(Split split, std::size_t index) const;  ///< size * size * 3 interleaved
+  std::int32_t label(Split split, std::size_t index) const;
+  const std::vector<std::uint8_t>& labels(Split split, std::size_t index) const;
+  const std::string& group(Split split, std::size_t index) const;
+  Normalization measured_normalization(Split split) const;  ///< mean and sd over all pixels of a split
+
+ private:
+  struct Impl;
+  explicit PatchCache(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// One mini-batch in the layout the networks take.
+struct Batch {
+  std::vector<float> images;         ///< [count, height, width, 3] interleaved (channels last), normalised
+  std::vector<std::int64_t> labels;  ///< single: [count]
+  std::vector<float> targets;        ///< multi: [count, classes], 0 or 1
+  std::size_t count = 0;
+  int size_px = 0;
+};
+
+/// Which samples a loader serves and how.
+struct LoaderOptions {
+  std::size_t batch = 32;
+  bool shuffle = true;         ///< a new order each epoch from (seed, stream, epoch)
+  bool drop_last = false;
+  Augmentation augmentation;
+  Normalization normalization;
+  std::uint64_t seed = 0;
+  std::string stream = "train";  ///< name of its random streams: two loaders draw independently
+  int threads = 1;             ///< prefetching threads
+  int prefetch = 4;            ///< batches kept ready
+};
+
+/// Serves mini-batches of a subset of a split. What batch b of epoch e holds is a function of options and data alone:
+/// not of threads, timing, or whether the epoch was entered in the middle.
+class Loader {
+ public:
+  Loader(const PatchCache& cache, Split split, std::vector<std::size_t> indices, LoaderOptions options);
+  ~Loader();
+  Loader(Loader&&) noexcept;
+
+  std::size_t batches() const;  ///< in an epoch
+  std::size_t samples() const;
+
+  /// Starts (or restarts) an epoch at batch `first`; prefetching begins.
+  void start_epoch(std::uint64_t epoch, std::size_t first = 0);
+
+  /// The next batch of the epoch started; nothing after the last. Rethrows what a prefetching thread threw.
+  std::optional<Batch> next();
+
+  double wait_seconds() const;  ///< time `next` has waited for data since start_epoch
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Cuts the train split into the two halves of a search: the first floor(portion * n) of a random order (seed alone)
+/// learn the weights, the rest the architecture; where `by_group`, whole groups go to one side.
+struct SearchHalves {
+  std::vector<std::size_t> train;
+  std::vector<std::size_t> valid;
+};
+SearchHalves split_halves(const PatchCache& cache, double portion, std::uint64_t seed, bool by_group);
+
+/// Class weights of the multi-label loss: images / positives of the class (`spec.md` §5), over `indices` of train.
+/// \throws UserError when a class has no positive.
+std::vector<float> class_weights(const PatchCache& cache, const std::vector<std::size_t>& indices);
+
+}  // namespace probedarts::data
