@@ -1,0 +1,318 @@
+// The network of `spec.md` §1 from plain ATen operations.
+//
+// Three exact savings, since a supernet is dominated by the count of its small operations: a state is rectified once
+// and pooled once for all its out-edges; the parameter-free BN of a pool is computed once in training (every out-edge
+// sees the same batch statistics); and a node's weighted sum is one matrix-vector product over its stacked candidates.
+// `none` contributes zeros: it is left out, and keeps its share of the softmax.
+
+#include "nets/composed_executor.hpp"
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <ATen/core/grad_mode.h>
+#include <ATen/ops/avg_pool2d.h>
+#include <ATen/ops/batch_norm.h>
+#include <ATen/ops/cat.h>
+#include <ATen/ops/constant_pad_nd.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/empty_like.h>
+#include <ATen/ops/linear.h>
+#include <ATen/ops/matmul.h>
+#include <ATen/ops/max_pool2d.h>
+#include <ATen/ops/relu.h>
+#include <ATen/ops/softmax.h>
+#include <ATen/ops/stack.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "core/errors.hpp"
+
+namespace probedarts::nets {
+namespace {
+
+constexpr double kNormEpsilon = 1e-5;
+constexpr double kNormMomentum = 0.1;
+
+/// A state of a cell with what its out-edges share.
+struct State {
+  at::Tensor value;
+  std::optional<at::Tensor> rectified;
+  /// Pools by (primitive, stride): raw, and normalised together with the norm that holds their statistics.
+  std::map<std::pair<space::Primitive, int>, at::Tensor> pooled;
+  std::map<std::pair<space::Primitive, int>, std::pair<at::Tensor, std::size_t>> normalised;
+};
+
+/// One forward pass.
+class Pass {
+ public:
+  Pass(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters, const at::Tensor& running,
+       at::Tensor& batch, Mode mode)
+      : layout_(layout), parameters_(parameters), running_(running), batch_(batch), mode_(mode) {}
+
+  at::Tensor logits(const at::Tensor& images, const at::Tensor& alpha) {
+    at::Tensor weights;
+    if (layout_.alpha_edges > 0) {
+      weights = at::softmax(alpha, -1);
+    }
+    at::Tensor before = stem(images);
+    at::Tensor last = before;
+    for (const CellUnit& unit : layout_.cells) {
+      at::Tensor out = cell(unit, before, last, weights);
+      before = std::exchange(last, std::move(out));
+    }
+    const at::Tensor features = last.mean({2, 3});
+    return at::linear(features, parameters_[layout_.classifier_weight],
+                      parameters_[layout_.classifier_bias]);
+  }
+
+ private:
+  at::Tensor conv(const ConvUnit& unit, const at::Tensor& x) const {
+    return at::conv2d(x, parameters_[unit.parameter], {}, unit.stride, unit.padding, unit.dilation,
+                      unit.groups);
+  }
+
+  at::Tensor norm(const NormUnit& unit, const at::Tensor& x) {
+    const NormInfo& info = layout_.norms[unit.norm];
+    const bool training = mode_ == Mode::kTrain;
+    const at::Tensor& store = training ? batch_ : running_;
+    const at::Tensor mean = store.narrow(0, info.offset, info.channels);
+    const at::Tensor variance = store.narrow(0, info.offset + info.channels, info.channels);
+    const at::Tensor scale = info.scale ? parameters_[*info.scale] : at::Tensor();
+    const at::Tensor shift = info.shift ? parameters_[*info.shift] : at::Tensor();
+    // Momentum 1 leaves the batch's own mean and unbiased variance in the store; the running statistics of the
+    // whole network then move in one operation (move_statistics).
+    return at::batch_norm(x, scale, shift, mean, variance, training, 1.0, kNormEpsilon, false);
+  }
+
+  at::Tensor stem(const at::Tensor& images) {
+    at::Tensor x = images;
+    for (std::size_t i = 0; i < layout_.stem.convs.size(); ++i) {
+      if (i > 0) {
+        x = at::relu(x);
+      }
+      x = norm(layout_.stem.norms[i], conv(layout_.stem.convs[i], x));
+    }
+    return x;
+  }
+
+  /// Takes the input already rectified.
+  at::Tensor reduce(const FactorizedReduce& unit, const at::Tensor& x) {
+    // The second path sees the input shifted by one pixel; an odd side gets a row of zeros back.
+    const at::Tensor shifted = at::constant_pad_nd(x.slice(2, 1).slice(3, 1),
+                                                   {0, x.size(3) % 2, 0, x.size(2) % 2});
+    return norm(unit.norm, at::cat({conv(unit.even, x), conv(unit.odd, shifted)}, 1));
+  }
+
+  static const at::Tensor& rectified(State& state) {
+    if (!state.rectified) {
+      state.rectified = at::relu(state.value);
+    }
+    return *state.rectified;
+  }
+
+  at::Tensor pool(State& state, space::Primitive primitive, int stride) {
+    at::Tensor& shared = state.pooled[{primitive, stride}];
+    if (!shared.defined()) {
+      shared = primitive == space::Primitive::kMaxPool3x3
+                   ? at::max_pool2d(state.value, 3, stride, 1)
+                   : at::avg_pool2d(state.value, 3, stride, 1, false, false);
+    }
+    return shared;
+  }
+
+  at::Tensor normalised_pool(State& state, const CandidateUnit& unit) {
+    if (mode_ == Mode::kEvaluate) {  // running statistics may differ where a file came from elsewhere
+      return norm(*unit.pool_norm, pool(state, unit.primitive, unit.stride));
+    }
+    auto& [shared, holder] = state.normalised[{unit.primitive, unit.stride}];
+    if (!shared.defined()) {
+      shared = norm(*unit.pool_norm, pool(state, unit.primitive, unit.stride));
+      holder = unit.pool_norm->norm;
+    } else {
+      const NormInfo& from = layout_.norms[holder];
+      const NormInfo& to = layout_.norms[unit.pool_norm->norm];
+      batch_.narrow(0, to.offset, 2 * to.channels).copy_(batch_.narrow(0, from.offset, 2 * from.channels));
+    }
+    return shared;
+  }
+
+  /// Output of one candidate; nothing for `none`.
+  std::optional<at::Tensor> candidate(State& state, const CandidateUnit& unit) {
+    switch (space::info_of(unit.primitive).kind) {
+      case space::PrimitiveKind::kZero:
+        return std::nullopt;
+      case space::PrimitiveKind::kMaxPool:
+      case space::PrimitiveKind::kAvgPool:
+        return unit.pool_norm ? normalised_pool(state, unit) : pool(state, unit.primitive, unit.stride);
+      case space::PrimitiveKind::kIdentity:
+        return unit.reduce ? reduce(*unit.reduce, rectified(state)) : state.value;
+      case space::PrimitiveKind::kSeparable:
+      case space::PrimitiveKind::kDilated: {
+        at::Tensor x = rectified(state);
+        for (std::size_t i = 0; i < unit.blocks.size(); ++i) {
+          const SeparableBlock& block = unit.blocks[i];
+          x = i > 0 ? at::relu(x) : x;
+          x = norm(block.norm, conv(block.pointwise, conv(block.depthwise, x)));
+        }
+        return x;
+      }
+    }
+    report_bug("unknown primitive kind", __FILE__, __LINE__);
+  }
+
+  /// Sum over terms of weight * term: one matrix-vector product on pixels with channels innermost.
+  static at::Tensor weighted_sum(const std::vector<at::Tensor>& terms, const at::Tensor& weights) {
+    std::vector<at::Tensor> rows;
+    rows.reserve(terms.size());
+    for (const at::Tensor& term : terms) {
+      rows.push_back(term.permute({0, 2, 3, 1}));
+    }
+    const at::Tensor stacked = at::stack(rows);
+    const at::Tensor mixed =
+        at::matmul(weights, stacked.view({static_cast<std::int64_t>(rows.size()), -1}));
+    return mixed.view(stacked.sizes().slice(1)).permute({0, 3, 1, 2});
+  }
+
+  at::Tensor node(const CellUnit& unit, int to, std::vector<State>& states, const at::Tensor& weights) {
+    std::vector<at::Tensor> terms;
+    std::vector<at::Tensor> term_weights;
+    for (std::size_t e = 0; e < unit.edges.size(); ++e) {
+      const EdgeUnit& edge = unit.edges[e];
+      if (edge.to != to) {
+        continue;
+      }
+      for (const CandidateUnit& unit_candidate : edge.candidates) {
+        const auto out = candidate(states[static_cast<std::size_t>(edge.from)], unit_candidate);
+        if (out) {
+          terms.push_back(*out);
+          if (unit_candidate.slot) {
+            term_weights.push_back(
+                weights.select(0, static_cast<std::int64_t>(e)).select(0, *unit_candidate.slot));
+          }
+        }
+      }
+    }
+    require(!terms.empty(), "a node has no input");
+    if (!term_weights.empty()) {
+      return weighted_sum(terms, at::stack(term_weights));
+    }
+    at::Tensor sum = terms.front();
+    for (std::size_t i = 1; i < terms.size(); ++i) {
+      sum = sum.add(terms[i]);
+    }
+    return sum;
+  }
+
+  at::Tensor cell(const CellUnit& unit, const at::Tensor& before, const at::Tensor& last,
+                  const at::Tensor& weights) {
+    std::vector<State> states;
+    const at::Tensor rectified_before = at::relu(before);
+    if (const auto* reduced = std::get_if<FactorizedReduce>(&unit.input0)) {
+      states.push_back({reduce(*reduced, rectified_before), {}, {}, {}});
+    } else {
+      const auto& plain = std::get<ReluConvNorm>(unit.input0);
+      states.push_back({norm(plain.norm, conv(plain.conv, rectified_before)), {}, {}, {}});
+    }
+    states.push_back({norm(unit.input1.norm, conv(unit.input1.conv, at::relu(last))), {}, {}, {}});
+    at::Tensor cell_weights;
+    if (weights.defined()) {
+      cell_weights = weights.select(0, unit.plan.kind == space::CellKind::kReduce ? 1 : 0);
+    }
+    for (int to = 2; to < 2 + layout_.spec.nodes; ++to) {
+      states.push_back({node(unit, to, states, cell_weights), {}, {}, {}});
+    }
+    std::vector<at::Tensor> kept;
+    for (const int index : unit.concat) {
+      kept.push_back(states[static_cast<std::size_t>(index)].value);
+    }
+    return at::cat(kept, 1);
+  }
+
+  const NetworkLayout& layout_;
+  const std::vector<at::Tensor>& parameters_;
+  const at::Tensor& running_;
+  at::Tensor& batch_;
+  Mode mode_;
+};
+
+class ComposedExecutor : public Executor {
+ public:
+  explicit ComposedExecutor(const NetworkLayout& layout) : layout_(layout) {}
+
+  at::Tensor forward(NetworkState& state, const at::Tensor& images, Mode mode, Wanted wanted) override {
+    const bool for_weights = wanted == Wanted::kWeights || wanted == Wanted::kBoth;
+    const bool for_alpha = wanted == Wanted::kAlpha || wanted == Wanted::kBoth;
+    const at::AutoGradMode record(wanted != Wanted::kNothing);
+    weights_ = state.weights.detach();
+    weights_.set_requires_grad(for_weights);
+    alpha_ = state.alpha.detach();
+    alpha_.set_requires_grad(for_alpha);
+    at::Tensor batch = at::empty_like(state.statistics);
+    const at::Tensor pixels = images.contiguous(at::MemoryFormat::ChannelsLast);
+    logits_ = composed_logits(layout_, split_parameters(layout_, weights_), alpha_, state.statistics,
+                              batch, pixels, mode);
+    if (mode == Mode::kTrain) {
+      const at::NoGradGuard no_graph;
+      move_statistics(state.statistics, batch);
+      ++state.batches_tracked;
+    }
+    return logits_.detach();
+  }
+
+  Gradients backward(const at::Tensor& logits_gradient) override {
+    std::vector<at::Tensor> leaves;
+    for (const at::Tensor& leaf : {weights_, alpha_}) {
+      if (leaf.requires_grad()) {
+        leaves.push_back(leaf);
+      }
+    }
+    require(logits_.defined() && !leaves.empty(), "backward needs a forward that wanted gradients");
+    const auto found = torch::autograd::grad({logits_}, leaves, {logits_gradient});
+    Gradients gradients;
+    std::size_t next = 0;
+    if (weights_.requires_grad()) {
+      gradients.weights = found[next++];
+    }
+    if (alpha_.requires_grad()) {
+      gradients.alpha = found[next++];
+    }
+    logits_.reset();
+    return gradients;
+  }
+
+ private:
+  const NetworkLayout& layout_;
+  at::Tensor weights_, alpha_, logits_;
+};
+
+}  // namespace
+
+at::Tensor composed_logits(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
+                           const at::Tensor& alpha, const at::Tensor& running, at::Tensor& batch,
+                           const at::Tensor& images, Mode mode) {
+  return Pass(layout, parameters, running, batch, mode).logits(images, alpha);
+}
+
+std::vector<at::Tensor> split_parameters(const NetworkLayout& layout, const at::Tensor& flat) {
+  std::vector<std::int64_t> sizes;
+  sizes.reserve(layout.parameters.size());
+  for (const ParameterInfo& parameter : layout.parameters) {
+    sizes.push_back(parameter.numel);
+  }
+  std::vector<at::Tensor> views = flat.split_with_sizes(sizes);
+  for (std::size_t i = 0; i < views.size(); ++i) {
+    views[i] = views[i].view(layout.parameters[i].shape);
+  }
+  return views;
+}
+
+void move_statistics(at::Tensor& running, const at::Tensor& batch) {
+  running.mul_(1.0 - kNormMomentum).add_(batch, kNormMomentum);
+}
+
+std::unique_ptr<Executor> make_composed_executor(const NetworkLayout& layout) {
+  return std::make_unique<ComposedExecutor>(layout);
+}
+
+}  // namespace probedarts::nets

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "nets/executor.hpp"
+
+namespace probedarts::nets {
+
+/// The network as a function in LibTorch's autograd graph: the slow truth every other executor is held against.
+///
+/// \param parameters  one tensor per entry of layout.parameters, with its shape.
+/// \param alpha       [2, edges, 8] architecture logits; ignored by a derived network.
+/// \param running     running statistics, used in kEvaluate; untouched.
+/// \param batch       filled in kTrain with the batch's means and unbiased variances, layout as `running`.
+/// \returns           logits [B, classes].
+at::Tensor composed_logits(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
+                           const at::Tensor& alpha, const at::Tensor& running, at::Tensor& batch,
+                           const at::Tensor& images, Mode mode);
+
+/// Views of a flat weight tensor, one per parameter; differentiable when `flat` is in a graph.
+std::vector<at::Tensor> split_parameters(const NetworkLayout& layout, const at::Tensor& flat);
+
+/// Moves the running statistics towards those of a batch: r <- 0.9 r + 0.1 b.
+void move_statistics(at::Tensor& running, const at::Tensor& batch);
+
+}  // namespace probedarts::nets

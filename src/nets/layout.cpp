@@ -1,0 +1,210 @@
+#include "nets/layout.hpp"
+
+#include <fmt/format.h>
+
+#include "core/errors.hpp"
+
+namespace probedarts::nets {
+namespace {
+
+using space::CellPlan;
+using space::Primitive;
+using space::PrimitiveInfo;
+using space::PrimitiveKind;
+
+/// Adds tensors in order and hands out their indices and offsets.
+class Builder {
+ public:
+  explicit Builder(NetworkLayout& layout) : layout_(layout) {}
+
+  std::size_t parameter(const std::string& name, std::vector<std::int64_t> shape, Role role,
+                        const Place& place) {
+    std::int64_t numel = 1;
+    for (const std::int64_t extent : shape) {
+      numel *= extent;
+    }
+    layout_.parameters.push_back(
+        {name, std::move(shape), layout_.weight_count, numel, role, place});
+    layout_.weight_count += numel;
+    return layout_.parameters.size() - 1;
+  }
+
+  ConvUnit conv(const std::string& name, int in, int out, int kernel, int stride, int padding,
+                int dilation, int groups, Role role, const Place& place) {
+    const std::size_t index =
+        parameter(name + ".weight", {out, in / groups, kernel, kernel}, role, place);
+    return {index, in, out, kernel, stride, padding, dilation, groups};
+  }
+
+  ConvUnit pointwise(const std::string& name, int in, int out, int stride, Role role,
+                     const Place& place) {
+    return conv(name, in, out, 1, stride, 0, 1, 1, role, place);
+  }
+
+  NormUnit norm(const std::string& name, int channels, bool affine, const Place& place) {
+    NormInfo info{name, channels, layout_.statistic_count, {}, {}};
+    if (affine) {
+      info.scale = parameter(name + ".weight", {channels}, Role::kNormScale, place);
+      info.shift = parameter(name + ".bias", {channels}, Role::kNormShift, place);
+    }
+    layout_.statistic_count += 2 * static_cast<std::int64_t>(channels);
+    layout_.norms.push_back(std::move(info));
+    return {layout_.norms.size() - 1};
+  }
+
+  ReluConvNorm relu_conv_norm(const std::string& name, int in, int out, bool affine,
+                              const Place& place) {
+    const ConvUnit unit = pointwise(name + ".op.1", in, out, 1, Role::kPreprocess, place);
+    return {unit, norm(name + ".op.2", out, affine, place)};
+  }
+
+  FactorizedReduce factorized_reduce(const std::string& name, int in, int out, bool affine,
+                                     const Place& place) {
+    const ConvUnit even = pointwise(name + ".conv_1", in, out / 2, 2, Role::kReduce, place);
+    const ConvUnit odd = pointwise(name + ".conv_2", in, out / 2, 2, Role::kReduce, place);
+    return {even, odd, norm(name + ".bn", out, affine, place)};
+  }
+
+  CandidateUnit candidate(const std::string& name, const space::Candidate& described, int channels,
+                          int stride, bool relaxed, Place place) {
+    const PrimitiveInfo& info = space::info_of(described.primitive);
+    place.primitive = described.primitive;
+    CandidateUnit unit{described.primitive, described.slot, stride, {}, {}, {}};
+    const bool affine = !relaxed;
+    switch (info.kind) {
+      case PrimitiveKind::kZero:
+        break;
+      case PrimitiveKind::kMaxPool:
+      case PrimitiveKind::kAvgPool:
+        if (relaxed) {
+          unit.pool_norm = norm(name + ".1", channels, false, place);
+        }
+        break;
+      case PrimitiveKind::kIdentity:
+        if (stride == 2) {
+          unit.reduce = factorized_reduce(name, channels, channels, affine, place);
+        }
+        break;
+      case PrimitiveKind::kSeparable:
+      case PrimitiveKind::kDilated:
+        for (int repeat = 0; repeat < info.repeats; ++repeat) {
+          place.position = repeat;
+          unit.blocks.push_back(
+              block(name, repeat, info, channels, repeat == 0 ? stride : 1, affine, place));
+        }
+        break;
+    }
+    return unit;
+  }
+
+ private:
+  // Block r of a primitive is op.(4r): ReLU, op.(4r+1): depthwise, op.(4r+2): pointwise, op.(4r+3): BN.
+  SeparableBlock block(const std::string& name, int repeat, const PrimitiveInfo& info, int channels,
+                       int stride, bool affine, const Place& place) {
+    const std::string op = name + ".op.";
+    const int padding = info.dilation * (info.kernel / 2);
+    const ConvUnit depthwise = conv(op + std::to_string(4 * repeat + 1), channels, channels,
+                                    info.kernel, stride, padding, info.dilation, channels,
+                                    Role::kDepthwise, place);
+    const ConvUnit point = pointwise(op + std::to_string(4 * repeat + 2), channels, channels, 1,
+                                     Role::kPointwise, place);
+    return {depthwise, point, norm(op + std::to_string(4 * repeat + 3), channels, affine, place)};
+  }
+
+  NetworkLayout& layout_;
+};
+
+StemUnit lay_out_stem(Builder& builder, const space::NetworkSpec& spec) {
+  StemUnit stem;
+  if (spec.stem == space::Stem::kCifar) {
+    const int channels = space::stem_channels(spec);
+    stem.convs.push_back(builder.conv("stem.0", 3, channels, 3, 1, 1, 1, 1, Role::kStem, {}));
+    stem.norms.push_back(builder.norm("stem.1", channels, true, {}));
+    return stem;
+  }
+  const int half = spec.channels / 2;
+  stem.convs.push_back(builder.conv("stem.0", 3, half, 3, 2, 1, 1, 1, Role::kStem, {}));
+  stem.norms.push_back(builder.norm("stem.1", half, true, {}));
+  stem.convs.push_back(builder.conv("stem.3", half, spec.channels, 3, 2, 1, 1, 1, Role::kStem, {}));
+  stem.norms.push_back(builder.norm("stem.4", spec.channels, true, {}));
+  return stem;
+}
+
+CellUnit lay_out_cell(Builder& builder, const space::NetworkSpec& spec, const CellPlan& plan) {
+  const space::CellGraph graph = space::graph_of(spec, plan.kind);
+  const bool affine = !graph.relaxed;
+  const std::string name = fmt::format("cells.{}", plan.index);
+  Place place;
+  place.cell = plan.index;
+  CellUnit cell{plan, {}, {}, {}, graph.concat};
+  if (plan.reduction_before) {
+    cell.input0 = builder.factorized_reduce(name + ".preprocess0", plan.channels_in0, plan.channels,
+                                            affine, place);
+  } else {
+    cell.input0 = builder.relu_conv_norm(name + ".preprocess0", plan.channels_in0, plan.channels,
+                                         affine, place);
+  }
+  cell.input1 = builder.relu_conv_norm(name + ".preprocess1", plan.channels_in1, plan.channels,
+                                       affine, place);
+  for (std::size_t e = 0; e < graph.edges.size(); ++e) {
+    const space::Edge& edge = graph.edges[e];
+    place.edge = static_cast<int>(e);
+    EdgeUnit unit{edge.from, edge.to, edge.stride, {}};
+    const std::string edge_name = fmt::format("{}._ops.{}", name, e);
+    for (const space::Candidate& candidate : edge.candidates) {
+      const std::string candidate_name =
+          graph.relaxed ? fmt::format("{}._ops.{}", edge_name, *candidate.slot) : edge_name;
+      unit.candidates.push_back(builder.candidate(candidate_name, candidate, plan.channels,
+                                                  edge.stride, graph.relaxed, place));
+    }
+    cell.edges.push_back(std::move(unit));
+  }
+  return cell;
+}
+
+}  // namespace
+
+std::string_view name_of(Role role) {
+  switch (role) {
+    case Role::kStem:
+      return "stem";
+    case Role::kPreprocess:
+      return "preprocess";
+    case Role::kReduce:
+      return "reduce";
+    case Role::kDepthwise:
+      return "depthwise";
+    case Role::kPointwise:
+      return "pointwise";
+    case Role::kNormScale:
+      return "norm scale";
+    case Role::kNormShift:
+      return "norm shift";
+    case Role::kClassifierWeight:
+      return "classifier weight";
+    case Role::kClassifierBias:
+      return "classifier bias";
+  }
+  report_bug("unknown role", __FILE__, __LINE__);
+}
+
+NetworkLayout lay_out(const space::NetworkSpec& spec) {
+  space::validate(spec);
+  NetworkLayout layout;
+  layout.spec = spec;
+  Builder builder(layout);
+  layout.stem = lay_out_stem(builder, spec);
+  layout.feature_channels = space::stem_channels(spec);
+  for (const CellPlan& plan : space::plan_cells(spec)) {
+    layout.cells.push_back(lay_out_cell(builder, spec, plan));
+    layout.feature_channels = plan.channels_out;
+  }
+  layout.classifier_weight = builder.parameter(
+      "classifier.weight", {spec.classes, layout.feature_channels}, Role::kClassifierWeight, {});
+  layout.classifier_bias =
+      builder.parameter("classifier.bias", {spec.classes}, Role::kClassifierBias, {});
+  layout.alpha_edges = spec.relaxed() ? space::edge_count(spec.nodes) : 0;
+  return layout;
+}
+
+}  // namespace probedarts::nets
