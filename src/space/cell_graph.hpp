@@ -8,8 +8,8 @@
 
 namespace probedarts::space {
 
-/// One candidate on an edge. `slot` is its column in the edge's row of softmax(alpha); a derived cell has no slots and
-/// the candidate counts fully.
+/// One candidate on an edge. `slot` is its column in the edge's row of softmax(alpha); a derived
+/// cell has no slots and the candidate counts fully.
 struct Candidate {
   Primitive primitive;
   std::optional<int> slot;
@@ -23,21 +23,22 @@ struct Edge {
   std::vector<Candidate> candidates;
 };
 
-/// A cell as a weighted graph of primitives: the one description that supernet, derived network, probing, counting,
-/// drawing and export walk. States 0 and 1 are the inputs, states 2..nodes+1 are sums over their in-edges; the cell's
-/// output is the concatenation of the states in `concat`.
+/// A cell as a weighted graph of primitives: the one description that supernet, derived network,
+/// probing, counting, drawing and export walk. States 0 and 1 are the inputs, states 2..nodes+1 are
+/// sums over their in-edges; the cell's output is the concatenation of the states in `concat`.
 ///
-/// A search cell has every edge with all eight primitives and slots into softmax(alpha); a derived cell has two edges
-/// a node with one primitive each and no slots.
+/// A search cell has every edge with all eight primitives and slots into softmax(alpha); a derived
+/// cell has two edges a node with one primitive each and no slots.
 struct CellGraph {
   CellKind kind = CellKind::kNormal;
   int nodes = 0;
   std::vector<Edge> edges;  ///< grouped by `to`, ascending
   std::vector<int> concat;
-  bool relaxed = false;     ///< true for a search cell: candidates have slots
+  bool relaxed = false;  ///< true for a search cell: candidates have slots
 };
 
-/// The search cell with `nodes` nodes. Edge e of node i from state j: sum_{k<i}(2+k) + j, as in alpha's rows.
+/// The search cell with `nodes` nodes. Edge e of node i from state j: sum_{k<i}(2+k) + j, as in
+/// alpha's rows.
 CellGraph search_cell(CellKind kind, int nodes);
 
 /// The derived cell of a genotype; edges in the order of its genes.

@@ -9,6 +9,9 @@
 
 namespace probedarts::space {
 
+/// Most nodes a cell may have.
+inline constexpr int kMaxNodes = 8;
+
 /// The two kinds of cell: normal ones keep the resolution, reduction cells halve it.
 enum class CellKind { kNormal, kReduce };
 
@@ -22,7 +25,8 @@ struct Gene {
   bool operator==(const Gene&) const = default;
 };
 
-/// A derived cell: two genes a node (genes 2i and 2i+1 feed node i), and the states that are concatenated.
+/// A derived cell: two genes a node (genes 2i and 2i+1 feed node i), and the states that are
+/// concatenated.
 struct CellGenotype {
   std::vector<Gene> genes;
   std::vector<int> concat;
@@ -34,26 +38,31 @@ struct CellGenotype {
 struct Genotype {
   CellGenotype normal;
   CellGenotype reduce;
-  const CellGenotype& of(CellKind kind) const { return kind == CellKind::kNormal ? normal : reduce; }
+  const CellGenotype& of(CellKind kind) const {
+    return kind == CellKind::kNormal ? normal : reduce;
+  }
   int nodes() const { return normal.nodes(); }
   bool operator==(const Genotype&) const = default;
 };
 
-/// Checks that both cells have the same number of nodes (1..8), that every gene comes from an earlier state, that no
-/// gene is `none`, and that concat names existing nodes in ascending order without repetition.
-/// \throws UserError one sentence, for example
-///         "genotype: normal gene 3 ('skip_connect<-2') must come from a state in 0..1".
+/// Checks that both cells have the same number of nodes (1..8), that every gene comes from an
+/// earlier state, that no gene is `none`, and that concat names existing nodes in ascending order
+/// without repetition. \throws UserError one sentence, for example
+///         "genotype: normal gene 1 ('skip_connect<-2') must come from a state in 0..1".
 void validate(const Genotype& genotype);
 
 /// Python text as the original DARTS prints it:
-/// Genotype(normal=[('sep_conv_3x3', 1), ...], normal_concat=range(2, 6), reduce=[...], reduce_concat=range(2, 6)).
+/// Genotype(normal=[('sep_conv_3x3', 1), ...], normal_concat=range(2, 6), reduce=[...],
+/// reduce_concat=range(2, 6)).
 std::string to_python(const Genotype& genotype);
 
-/// Our JSON: {"normal": {"genes": [["sep_conv_3x3", 1], ...], "concat": [2, 3, 4, 5]}, "reduce": {...}}.
+/// Our JSON: {"normal": {"genes": [["sep_conv_3x3", 1], ...], "concat": [2, 3, 4, 5]}, "reduce":
+/// {...}}.
 std::string to_json(const Genotype& genotype);
 
-/// Reads either form (white space free, single or double quotes, `range(a, b)` or a list for concat), then validates.
-/// \throws UserError "genotype: <what>, <where>, <what to do>" for malformed text; never crashes on any bytes.
+/// Reads either form (white space free, single or double quotes, `range(a, b)` or a list for
+/// concat), then validates. \throws UserError "genotype: <what>, <where>, <what to do>" for
+/// malformed text; never crashes on any bytes.
 Genotype parse_genotype(std::string_view text);
 
 /// Number of edges of a search cell: sum over i < nodes of (2 + i).
@@ -63,11 +72,13 @@ constexpr int edge_count(int nodes) { return nodes * (nodes + 3) / 2; }
 using EdgeWeights = std::vector<std::vector<double>>;
 
 /// Row-wise softmax of alpha, computed in double: [edge][primitive].
+/// \throws Diverged  an entry is NaN or infinite; names its row.
 EdgeWeights softmax_rows(const EdgeWeights& alpha);
 
-/// Derivation (DARTS §2.4; `spec.md` §2): for each node rank its in-edges by their strongest primitive other than
-/// `none`, keep two, and on each keep that primitive; strongest edge first, ties to the lower index. concat = all nodes.
-/// \param weights  softmax(alpha), [edge_count(nodes)][8].
+/// Derivation (DARTS §2.4; `spec.md` §2): for each node rank its in-edges by their strongest
+/// primitive other than `none`, keep two, and on each keep that primitive; strongest edge first,
+/// ties to the lower index. concat = all nodes. \param weights  softmax(alpha),
+/// [edge_count(nodes)][8].
 CellGenotype derive_cell(const EdgeWeights& weights, int nodes);
 
 /// For each node its two kept in-edges in rank order, as edge indices into the search cell.
@@ -75,8 +86,9 @@ std::vector<int> kept_edges(const EdgeWeights& weights, int nodes);
 
 Genotype derive_genotype(const EdgeWeights& normal, const EdgeWeights& reduce, int nodes);
 
-/// A uniformly random genotype: per node two distinct earlier states, each with a primitive other than `none`. The
-/// baseline every search has to beat (Yang et al., ICLR 2020).
+/// A uniformly random genotype: per node two distinct earlier states, the lower first, each with a
+/// primitive other than `none`, every such genotype with the same probability; concat = all nodes.
+/// The baseline every search has to beat (Yang et al., ICLR 2020).
 Genotype random_genotype(int nodes, Stream& stream);
 
 }  // namespace probedarts::space

@@ -19,6 +19,10 @@ enum class Stem {
 std::string_view name_of(Stem stem);
 std::optional<Stem> stem_named(std::string_view name);
 
+inline constexpr int kMaxCells = 40;
+inline constexpr int kMaxChannels = 65536;
+inline constexpr int kMinStemOutputPx = 8;
+
 /// What network to build. Without a genotype it is the supernet.
 struct NetworkSpec {
   Stem stem = Stem::kCifar;
@@ -34,28 +38,31 @@ struct NetworkSpec {
 struct CellPlan {
   int index;
   CellKind kind;
-  bool reduction_before;  ///< the previous cell is a reduction cell: input 0 goes through a factorised reduce
+  bool reduction_before;  ///< the previous cell is a reduction cell: input 0 goes through a
+                          ///< factorised reduce
   int channels_in0;       ///< channels of the output of the cell before the previous one
   int channels_in1;       ///< channels of the output of the previous cell
   int channels;           ///< C of this cell's states
   int channels_out;       ///< channels after concatenation
 };
 
-/// Checks ranges (cells 1..40, nodes 1..8, even channels >= 2, classes >= 1) and, where given, the genotype.
-/// \throws UserError one sentence naming the option.
+/// Checks ranges (cells 1..40, nodes 1..8, even channels 2..65536, classes >= 1) and, where given,
+/// the genotype. \throws UserError one sentence naming the option.
 void validate(const NetworkSpec& spec);
 
 /// Channels that leave the stem.
 int stem_channels(const NetworkSpec& spec);
 
-/// The cells in order. Reduction cells sit at cells/3 and 2*cells/3 (integer division); channels double there.
+/// The cells in order. Reduction cells sit at cells/3 and 2*cells/3 (integer division); channels
+/// double there.
 std::vector<CellPlan> plan_cells(const NetworkSpec& spec);
 
 /// The graph of one cell of this network.
 CellGraph graph_of(const NetworkSpec& spec, CellKind kind);
 
-/// Checks that an image of this many pixels survives the stem (>= 8 px) and the reductions (>= 1 px).
-/// \throws UserError "image size 16 px leaves 4 px after the pathology stem; at least 8 px are needed: use --size 32 or more".
+/// Checks that an image of this many pixels survives the stem (>= 8 px) and the reductions (>= 1
+/// px). \throws UserError "image size 16 px leaves 4 px after the pathology stem; at least 8 px are
+/// needed: use --size 32 or more".
 void validate_image_size(const NetworkSpec& spec, int height_px, int width_px);
 
 }  // namespace probedarts::space

@@ -25,13 +25,13 @@ enum class PrimitiveKind { kZero, kMaxPool, kAvgPool, kIdentity, kSeparable, kDi
 /// One row of the table: everything the rest of the program asks about a primitive.
 struct PrimitiveInfo {
   Primitive primitive;
-  std::string_view name;    ///< as in genotypes, for example "sep_conv_3x3"
+  std::string_view name;        ///< as in genotypes, for example "sep_conv_3x3"
   std::string_view short_name;  ///< for drawings, for example "sep 3x3"
   PrimitiveKind kind;
-  int kernel;               ///< pixels; 0 where there is no window
-  int dilation;             ///< 1, or 2 for dil_conv
-  int repeats;              ///< (ReLU, depthwise, pointwise, BN) blocks: 2 for sep_conv, 1 for dil_conv, else 0
-  bool parameter_free;      ///< at stride 1: pools, skip_connect and none
+  int kernel;    ///< pixels; 0 where there is no window
+  int dilation;  ///< 1, or 2 for dil_conv
+  int repeats;  ///< (ReLU, depthwise, pointwise, BN) blocks: 2 for sep_conv, 1 for dil_conv, else 0
+  bool parameter_free;  ///< at stride 1: pools, skip_connect and none
 };
 
 inline constexpr std::size_t kPrimitiveCount = 8;
