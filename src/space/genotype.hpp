@@ -71,8 +71,13 @@ constexpr int edge_count(int nodes) { return nodes * (nodes + 3) / 2; }
 /// Architecture weights of one cell kind, softmax already applied: [edge][primitive].
 using EdgeWeights = std::vector<std::vector<double>>;
 
-/// Row-wise softmax of alpha, computed in double: [edge][primitive].
-/// \throws Diverged  an entry is NaN or infinite; names its row.
+/// Row-wise softmax of alpha: [edge][primitive].
+///
+/// Rounded to float32 at each step, in the order in which the original's eight-lane vectors add.
+/// Two edges whose rows hold the same numbers in another order are equal or not by that rounding
+/// alone, and it decides which one derivation keeps (`golden/05_genotype`, "many ties"); double
+/// precision decides some of them otherwise. \throws Diverged  an entry is NaN or infinite; names
+/// its row. \throws Bug       a row has not one column for each primitive.
 EdgeWeights softmax_rows(const EdgeWeights& alpha);
 
 /// Derivation (DARTS §2.4; `spec.md` §2): for each node rank its in-edges by their strongest

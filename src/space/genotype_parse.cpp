@@ -90,7 +90,8 @@ class Cursor {
     }
     const std::size_t end = text_.find(text_[at_], at_ + 1);
     if (end == std::string_view::npos) {
-      fail("a quoted primitive");
+      at_ = text_.size();
+      fail("the closing quote");
     }
     const std::string_view inside = text_.substr(at_ + 1, end - at_ - 1);
     at_ = end + 1;
