@@ -33,8 +33,8 @@ struct Dataset {
   LabelKind kind = LabelKind::kSingle;
   std::vector<std::string> classes;
   std::vector<Sample> train, valid, test;
-  int cifar_label_bytes =
-      0;  ///< 1 (CIFAR-10) or 2 (CIFAR-100) before the 3072 pixel bytes of a record; else 0
+  /// 1 (CIFAR-10) or 2 (CIFAR-100): label bytes before the 3072 pixel bytes of a record; else 0.
+  int cifar_label_bytes = 0;
   const std::vector<Sample>& of(Split split) const;
   std::vector<Sample>& of(Split split);
 };
@@ -46,8 +46,9 @@ struct DatasetOptions {
   /// Multi-label columns of labels.csv. Empty: the unbroken run of 0/1 columns right after `split`.
   std::vector<std::string> label_columns;
   std::string group_column = "group";  ///< column of labels.csv with the patient or slide
-  double valid_share =
-      0.0;  ///< split off from train when the data set has no valid split; by group where known
+  /// Share of train split off when the data set has no valid split: whole groups where known, no
+  /// more images than asked for, and no class taken out of train.
+  double valid_share = 0.0;
   std::uint64_t seed = 0;  ///< for that split
 };
 
