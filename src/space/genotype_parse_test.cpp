@@ -117,8 +117,7 @@ TEST(ParseGenotype, ShowsForeignBytesAsOneShortLine) {
 TEST(ParseGenotype, RefusesATruncatedText) {
   EXPECT_EQ(
       refusal(kPython.substr(0, 30)),
-      "genotype: the text ends where a quoted primitive should be, at character 19" + kPythonForm)
-      << kPython.substr(0, 30);
+      "genotype: the text ends where the closing quote should be, at character 31" + kPythonForm);
   EXPECT_EQ(refusal(kPython.substr(0, kPython.size() - 1)),
             "genotype: the text ends where ')' should be, at character 156" + kPythonForm);
 }
