@@ -18,7 +18,8 @@ struct Normalization {
   std::array<double, 3> sd = {1.0, 1.0, 1.0};
 };
 
-/// Statistics published for a data set (`spec.md` §5): cifar10, cifar100, adp, bcss, bach, osteosarcoma, none.
+/// Statistics published for a data set (`spec.md` §5): cifar10, cifar100, adp, bcss, bach,
+/// osteosarcoma, none.
 std::optional<Normalization> published_normalization(const std::string& name);
 
 /// Random changes of a training image, drawn from (seed, epoch, sample) alone.
@@ -31,36 +32,52 @@ struct Augmentation {
   int cutout_px = 0;                  ///< side of the square zeroed after normalisation
 };
 
-/// Patches at training size, decoded once into one memory-mapped file.
+/// Where and how patches are cached at training size.
 struct CacheOptions {
-  int size_px = 64;                ///< square side after bicubic resize
-  std::filesystem::path folder;    ///< where cache files live
+  int size_px = 64;              ///< square side after bicubic resize
+  std::filesystem::path folder;  ///< where cache files live
   int threads = 2;
-  bool skip_unreadable = false;    ///< count and list unreadable images instead of failing
+  bool skip_unreadable = false;  ///< count and list unreadable images instead of failing
 };
 
-/// All splits of a data set at one size: 8-bit RGB, read-only, shared by any number of threads and processes.
+/// All splits of a data set at one size: 8-bit RGB, read-only, shared by any number of threads and
+/// processes.
+///
+/// The patches are decoded once into `<folder>/<fingerprint>.patches`, which is memory-mapped. The
+/// file carries a hash of all its bytes that every opening checks; a truncated, damaged or foreign
+/// file is made anew. The fingerprint needs a hash of every image's content: `<folder>/<hash of the
+/// root>.contents` remembers them by path, size, and times of change, so that an unchanged data set
+/// opens without its images being read. A file changed less than two seconds before it was hashed
+/// is hashed again next time, since the file system's clock may not tell a later change apart.
+/// Several processes may make the same file at once: each writes its own and renames it, and all
+/// contents are equal.
 class PatchCache {
  public:
-  /// Opens the cache of this data set and size, or makes it (atomically; an interrupted build leaves nothing behind).
-  /// Keyed by `fingerprint()`. \throws UserError for the first unreadable image, unless skip_unreadable.
+  /// Opens the cache of this data set and size, or makes it (atomically; an interrupted build
+  /// leaves nothing behind). Keyed by `fingerprint()`. \throws UserError for the first unreadable
+  /// image, unless skip_unreadable; for a split none of whose images can be read; for a folder that
+  /// cannot be written or a full disk.
   static PatchCache open(const Dataset& dataset, const CacheOptions& options);
   ~PatchCache();
   PatchCache(PatchCache&&) noexcept;
   PatchCache& operator=(PatchCache&&) noexcept;
 
-  /// Hash over names, sizes and contents of all images, labels, splits and the patch size: 32 hex digits.
+  /// Hash over names, sizes and contents of all images, labels, splits and the patch size: 32 hex
+  /// digits.
   const std::string& fingerprint() const;
   const std::vector<std::string>& unreadable() const;  ///< paths skipped
   LabelKind kind() const;
   const std::vector<std::string>& classes() const;
   int size_px() const;
   std::size_t count(Split split) const;
-  const std::uint8_t* pixels(Split split, std::size_t index) const;  ///< size * size * 3 interleaved
+  const std::uint8_t* pixels(Split split,
+                             std::size_t index) const;  ///< size * size * 3 interleaved
   std::int32_t label(Split split, std::size_t index) const;
   const std::vector<std::uint8_t>& labels(Split split, std::size_t index) const;
   const std::string& group(Split split, std::size_t index) const;
-  Normalization measured_normalization(Split split) const;  ///< mean and sd over all pixels of a split
+  /// Mean and sd over all pixels of a split, the same bits on every machine; a channel without any
+  /// variation gets sd 1.
+  Normalization measured_normalization(Split split) const;
 
  private:
   struct Impl;
@@ -70,9 +87,10 @@ class PatchCache {
 
 /// One mini-batch in the layout the networks take.
 struct Batch {
-  std::vector<float> images;         ///< [count, height, width, 3] interleaved (channels last), normalised
+  std::vector<float> images;  ///< [count, height, width, 3] interleaved (channels last), normalised
   std::vector<std::int64_t> labels;  ///< single: [count]
   std::vector<float> targets;        ///< multi: [count, classes], 0 or 1
+  std::vector<std::size_t> indices;  ///< [count] places in the split
   std::size_t count = 0;
   int size_px = 0;
 };
@@ -80,21 +98,24 @@ struct Batch {
 /// Which samples a loader serves and how.
 struct LoaderOptions {
   std::size_t batch = 32;
-  bool shuffle = true;         ///< a new order each epoch from (seed, stream, epoch)
+  bool shuffle = true;  ///< a new order each epoch from (seed, stream, epoch)
   bool drop_last = false;
   Augmentation augmentation;
   Normalization normalization;
   std::uint64_t seed = 0;
   std::string stream = "train";  ///< name of its random streams: two loaders draw independently
-  int threads = 1;             ///< prefetching threads
-  int prefetch = 4;            ///< batches kept ready
+  int threads = 1;               ///< prefetching threads; 0: `next` makes each batch itself
+  int prefetch = 4;              ///< batches kept ready
 };
 
-/// Serves mini-batches of a subset of a split. What batch b of epoch e holds is a function of options and data alone:
-/// not of threads, timing, or whether the epoch was entered in the middle.
+/// Serves mini-batches of a subset of a split. What batch b of epoch e holds is a function of
+/// options and data alone: not of threads, timing, or whether the epoch was entered in the middle.
 class Loader {
  public:
-  Loader(const PatchCache& cache, Split split, std::vector<std::size_t> indices, LoaderOptions options);
+  /// \param cache  outlives the loader and is not moved meanwhile   \param indices  places in the
+  /// split
+  Loader(const PatchCache& cache, Split split, std::vector<std::size_t> indices,
+         LoaderOptions options);
   ~Loader();
   Loader(Loader&&) noexcept;
 
@@ -104,7 +125,8 @@ class Loader {
   /// Starts (or restarts) an epoch at batch `first`; prefetching begins.
   void start_epoch(std::uint64_t epoch, std::size_t first = 0);
 
-  /// The next batch of the epoch started; nothing after the last. Rethrows what a prefetching thread threw.
+  /// The next batch of the epoch started; nothing after the last. Rethrows what a prefetching
+  /// thread threw.
   std::optional<Batch> next();
 
   double wait_seconds() const;  ///< time `next` has waited for data since start_epoch
@@ -114,16 +136,19 @@ class Loader {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Cuts the train split into the two halves of a search: the first floor(portion * n) of a random order (seed alone)
-/// learn the weights, the rest the architecture; where `by_group`, whole groups go to one side.
+/// Cuts the train split into the two halves of a search: the first floor(portion * n) of a random
+/// order (seed alone) learn the weights, the rest the architecture; where `by_group`, whole groups
+/// go to one side, as near to that number as their sizes allow. \throws UserError when a half is
+/// empty.
 struct SearchHalves {
   std::vector<std::size_t> train;
   std::vector<std::size_t> valid;
 };
-SearchHalves split_halves(const PatchCache& cache, double portion, std::uint64_t seed, bool by_group);
+SearchHalves split_halves(const PatchCache& cache, double portion, std::uint64_t seed,
+                          bool by_group);
 
-/// Class weights of the multi-label loss: images / positives of the class (`spec.md` §5), over `indices` of train.
-/// \throws UserError when a class has no positive.
+/// Class weights of the multi-label loss: images / positives of the class (`spec.md` §5), over
+/// `indices` of train. \throws UserError when a class has no positive.
 std::vector<float> class_weights(const PatchCache& cache, const std::vector<std::size_t>& indices);
 
 }  // namespace probedarts::data

@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+
+namespace probedarts::data {
+
+/// A whole file mapped read-only into memory.
+class MappedFile {
+ public:
+  /// Nothing when there is no such file or it is empty. \throws UserError when it is there and
+  /// cannot be mapped.
+  static std::optional<MappedFile> open(const std::filesystem::path& path);
+  ~MappedFile();
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+
+  std::string_view bytes() const { return {static_cast<const char*>(start_), length_}; }
+
+ private:
+  MappedFile(const void* start, std::size_t length) : start_(start), length_(length) {}
+  const void* start_ = nullptr;
+  std::size_t length_ = 0;
+};
+
+/// A file that other processes see whole or not at all. Where the file system can (O_TMPFILE), it
+/// has no name before `publish`, so that not even a killed process leaves anything behind;
+/// elsewhere the destructor removes it.
+class NewFile {
+ public:
+  /// \param path  where it will be; the folder is made. \throws UserError when that fails.
+  explicit NewFile(std::filesystem::path path);
+  ~NewFile();
+  NewFile(const NewFile&) = delete;
+  NewFile& operator=(const NewFile&) = delete;
+
+  /// Writes at a position; several threads may write different ranges. \throws UserError (disk
+  /// full, ...).
+  void write(std::uint64_t at, std::string_view bytes);
+
+  /// Syncs and gives the file its name, replacing an old one. \throws UserError; the old file is
+  /// then untouched.
+  void publish();
+
+ private:
+  void give_name();
+
+  std::filesystem::path path_;
+  std::filesystem::path temporary_;  ///< empty while the file has no name
+  int descriptor_ = -1;
+};
+
+}  // namespace probedarts::data
