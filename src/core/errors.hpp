@@ -6,7 +6,8 @@
 /// What can go wrong, and who answers (exit codes of the program in brackets).
 namespace probedarts {
 
-/// The person can fix it: a flag, a path, a malformed file. One sentence: what, where, what to do. [2]
+/// The person can fix it: a flag, a path, a malformed file. One sentence: what, where, what to do.
+/// [2]
 class UserError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
@@ -37,8 +38,9 @@ class Interrupted : public std::runtime_error {
 [[noreturn]] void report_bug(const char* what, const char* file, int line);
 
 /// Throws Bug unless `holds`.
-inline void require(bool holds, const char* what, const char* file = __builtin_FILE(),
-                    int line = __builtin_LINE()) {  // clang-tidy 14 cannot parse std::source_location
+inline void require(
+    bool holds, const char* what, const char* file = __builtin_FILE(),
+    int line = __builtin_LINE()) {  // clang-tidy 14 cannot parse std::source_location
   if (!holds) {
     report_bug(what, file, line);
   }

@@ -1,14 +1,13 @@
 #include "core/files.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <xxhash.h>
-
 #include <cerrno>
 #include <cstring>
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
 
 #include "core/errors.hpp"
 
@@ -32,7 +31,7 @@ class Descriptor {
 };
 
 [[noreturn]] void fail(const char* verb, const std::filesystem::path& path, int error) {
-  const char* advice = error == ENOSPC || error == EDQUOT ? "free some space"
+  const char* advice = error == ENOSPC || error == EDQUOT || error == EFBIG ? "free some space"
                        : error == EACCES || error == EROFS || error == EPERM
                            ? "check its permissions"
                            : "check the path";
@@ -94,7 +93,8 @@ std::string read_file(const std::filesystem::path& path) {
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
   const std::filesystem::path temporary = path.string() + ".partial";
   {
-    const Descriptor file(::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    const Descriptor file(
+        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (file.get() < 0) {
       fail("write", path, errno);
     }
@@ -123,7 +123,8 @@ void append_to_file(const std::filesystem::path& path, std::string_view content)
   }
   const off_t before = ::lseek(file.get(), 0, SEEK_END);
   if (const int error = write_all(file.get(), content)) {
-    if (::ftruncate(file.get(), before) != 0) {
+    // A device or pipe keeps nothing that could be cut off, and says so by EINVAL.
+    if (::ftruncate(file.get(), before) != 0 && errno != EINVAL) {
       fail("repair", path, errno);
     }
     fail("write", path, error);

@@ -10,14 +10,16 @@ namespace probedarts {
 /// Whole content of a file. \throws UserError when it cannot be read.
 std::string read_file(const std::filesystem::path& path);
 
-/// Writes to a temporary name beside `path`, syncs, renames: a reader sees the old file or the new one, never a
-/// half. \throws UserError when the disk is full or the folder cannot be written; the old file is untouched.
+/// Writes to a temporary name beside `path`, syncs, renames: a reader sees the old file or the new
+/// one, never a half. \throws UserError when the disk is full or the folder cannot be written; the
+/// old file is untouched.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 /// Appends whole lines and syncs them. \throws UserError as above; a partial line is cut off again.
 void append_to_file(const std::filesystem::path& path, std::string_view content);
 
-/// XXH3-128 of the bytes, as 32 hexadecimal digits. Not cryptographic; for fingerprints and integrity.
+/// XXH3-128 of the bytes, as 32 hexadecimal digits. Not cryptographic; for fingerprints and
+/// integrity.
 std::string content_hash(std::string_view bytes);
 
 }  // namespace probedarts

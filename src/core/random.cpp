@@ -26,22 +26,21 @@ std::uint64_t hash_name(std::string_view name) {
   return hash;
 }
 
-std::array<std::uint32_t, 4> philox(std::array<std::uint32_t, 4> counter,
-                                    std::array<std::uint32_t, 2> key) {
+}  // namespace
+
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key) {
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t p0 = std::uint64_t{0xD2511F53U} * counter[0];
     const std::uint64_t p1 = std::uint64_t{0xCD9E8D57U} * counter[2];
-    counter = {static_cast<std::uint32_t>(p1 >> 32) ^ counter[1] ^ key[0],
-               static_cast<std::uint32_t>(p1),
-               static_cast<std::uint32_t>(p0 >> 32) ^ counter[3] ^ key[1],
-               static_cast<std::uint32_t>(p0)};
+    counter = {
+        static_cast<std::uint32_t>(p1 >> 32) ^ counter[1] ^ key[0], static_cast<std::uint32_t>(p1),
+        static_cast<std::uint32_t>(p0 >> 32) ^ counter[3] ^ key[1], static_cast<std::uint32_t>(p0)};
     key[0] += 0x9E3779B9U;
     key[1] += 0xBB67AE85U;
   }
   return counter;
 }
-
-}  // namespace
 
 Stream::Stream(std::uint64_t seed, std::string_view purpose, std::uint64_t epoch,
                std::uint64_t index) {
@@ -54,7 +53,7 @@ Stream::Stream(std::uint64_t seed, std::string_view purpose, std::uint64_t epoch
 
 std::uint64_t Stream::bits() {
   if (used_ >= 4) {
-    block_ = philox(counter_, key_);
+    block_ = philox4x32(counter_, key_);
     if (++counter_[0] == 0) {
       ++counter_[1];
     }

@@ -20,8 +20,9 @@ struct TypeRow {
   const char* name;
   std::size_t bytes;
 };
-constexpr std::array kTypes = {TypeRow{ElementType::kF32, "F32", 4}, TypeRow{ElementType::kF64, "F64", 8},
-                               TypeRow{ElementType::kI64, "I64", 8}, TypeRow{ElementType::kU8, "U8", 1}};
+constexpr std::array kTypes = {
+    TypeRow{ElementType::kF32, "F32", 4}, TypeRow{ElementType::kF64, "F64", 8},
+    TypeRow{ElementType::kI64, "I64", 8}, TypeRow{ElementType::kU8, "U8", 1}};
 
 const TypeRow& row_of(ElementType type) {
   for (const TypeRow& row : kTypes) {
@@ -41,7 +42,8 @@ std::uint64_t checked_numel(const std::vector<std::int64_t>& shape, const std::s
                             const std::string& tensor) {
   std::uint64_t count = 1;
   for (const std::int64_t extent : shape) {
-    if (extent < 0 || (extent > 0 && count > (std::uint64_t{1} << 48) / static_cast<std::uint64_t>(extent))) {
+    if (extent < 0 ||
+        (extent > 0 && count > (std::uint64_t{1} << 48) / static_cast<std::uint64_t>(extent))) {
       malformed(file, fmt::format("tensor '{}' has an impossible shape", tensor));
     }
     count *= static_cast<std::uint64_t>(extent);
@@ -71,10 +73,15 @@ StoredTensor parse_tensor(const json& entry, std::string_view payload, const std
     }
   }
   if (type == nullptr) {
-    malformed(file, fmt::format("tensor '{}' has type '{}', known are F32, F64, I64, U8", tensor, type_name));
+    malformed(file, fmt::format("tensor '{}' has type '{}', known are F32, F64, I64, U8", tensor,
+                                type_name));
   }
   result.type = type->type;
-  for (const json& extent : entry.at("shape")) {
+  const json& shape = entry.at("shape");
+  if (!shape.is_array()) {
+    malformed(file, fmt::format("tensor '{}' has an impossible shape", tensor));
+  }
+  for (const json& extent : shape) {
     if (!extent.is_number_integer()) {
       malformed(file, fmt::format("tensor '{}' has an impossible shape", tensor));
     }

@@ -33,7 +33,8 @@ struct TensorFile {
   std::map<std::string, StoredTensor> tensors;
   std::map<std::string, std::string> metadata;
 
-  const StoredTensor& at(const std::string& name) const;  ///< \throws UserError naming the missing tensor
+  const StoredTensor& at(
+      const std::string& name) const;  ///< \throws UserError naming the missing tensor
   bool has(const std::string& name) const { return tensors.count(name) != 0; }
 };
 
