@@ -88,7 +88,7 @@ check:
 ## install: the program, the libraries and the package for find_package, to PREFIX (default /usr/local)
 PREFIX ?= /usr/local
 install: release
-	cmake --build --preset release -j $(JOBS)
+	cmake --build --preset release --target rooms -j $(JOBS)
 	cmake --install build/release --prefix $(PREFIX)
 
 ## clean: remove all build trees (runs/ is left alone)

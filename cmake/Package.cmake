@@ -40,6 +40,10 @@ foreach(target IN LISTS room_targets)
   string(APPEND package_needs "set(probedarts_NEEDS_${room} ${needs})\n")
 endforeach()
 
+# All that an installation needs but the program: `cmake --build <tree> --target rooms`, without tests and benchmarks.
+add_custom_target(rooms)
+add_dependencies(rooms ${room_targets})
+
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/probedarts)
 configure_package_config_file(cmake/probedartsConfig.cmake.in "${PROJECT_BINARY_DIR}/probedartsConfig.cmake"
                               INSTALL_DESTINATION ${package_folder})

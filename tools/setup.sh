@@ -45,12 +45,15 @@ elif command -v sudo >/dev/null && { sudo -n true 2>/dev/null || [[ -t 0 ]]; }; 
   as_root=sudo
 fi
 
-# Installed packages and what they provide, one name a line (another vendor's nodejs brings npm with it).
-installed=$(dpkg-query -W -f '${db:Status-Status} ${Package} ${Provides}\n' |
-  sed -n -e 's/([^)]*)//g' -e 's/,/ /g' -e 's/^installed //p' | tr -s ' ' '\n' | sort -u)
+# Installed packages and what they provide (another vendor's nodejs brings npm with it).
+declare -A installed=()
+while read -r status names; do
+  [[ $status == installed ]] || continue
+  for name in ${names//,/ }; do installed[$name]=1; done
+done < <(dpkg-query -W -f '${db:Status-Status} ${Package} ${Provides}\n')
 missing=()
 for package in "${wanted[@]}"; do
-  grep -qxF -- "$package" <<<"$installed" || missing+=("$package")
+  [[ -n ${installed[$package]:-} ]] || missing+=("$package")
 done
 
 if ((${#missing[@]} == 0)); then
