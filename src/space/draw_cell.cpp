@@ -137,7 +137,7 @@ Layout lay_out(const CellGraph& graph) {
   Layout layout;
   layout.states.resize(static_cast<std::size_t>(graph.nodes) + 2);
   layout.routes.resize(graph.edges.size());
-  layout.label_width = graph.kind == CellKind::kReduce ? 74 : 58;
+  layout.label_width = graph.kind == CellKind::kReduce ? 84 : 64;
   place_rows(graph, layout);
   place_columns(graph, layout);
   layout.width = layout.output_left + kOutputWidth + kMargin;
