@@ -1,9 +1,10 @@
-# probedarts_room(NAME SOURCES a.cpp ... [USES rooms] [LIBS targets] [TORCH] [TESTS ...] [GOLDEN ...])
+# probedarts_room(NAME SOURCES a.cpp ... [USES rooms] [LIBS targets] [TORCH] [TESTS ...] [GOLDEN ...] [BENCHES ...])
 #
 # One static library probedarts::NAME from src/NAME. USES names the rooms it may include. TESTS become the
-# executable NAME_test (ctest label NAME); GOLDEN become NAME_golden_test (labels NAME and golden).
+# executable NAME_test (ctest label NAME); GOLDEN become NAME_golden_test (labels NAME and golden); BENCHES become
+# NAME_bench (Google Benchmark, with PROBEDARTS_BENCH only).
 function(probedarts_room room)
-  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;USES;LIBS;TESTS;GOLDEN" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;USES;LIBS;TESTS;GOLDEN;BENCHES" ${ARGN})
   set(target probedarts_${room})
   if(ARG_SOURCES)
     add_library(${target} STATIC ${ARG_SOURCES})
@@ -31,6 +32,10 @@ function(probedarts_room room)
     if(ARG_GOLDEN)
       probedarts_test(${room}_golden_test LABELS ${room} golden SOURCES ${ARG_GOLDEN} LIBS probedarts::${room})
     endif()
+  endif()
+  if(PROBEDARTS_BENCH AND ARG_BENCHES)
+    add_executable(${room}_bench ${ARG_BENCHES})
+    target_link_libraries(${room}_bench PRIVATE probedarts::${room} benchmark::benchmark benchmark::benchmark_main)
   endif()
 endfunction()
 
