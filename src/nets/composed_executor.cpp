@@ -1,9 +1,10 @@
 // The network of `spec.md` §1 from plain ATen operations.
 //
-// Three exact savings, since a supernet is dominated by the count of its small operations: a state is rectified once
-// and pooled once for all its out-edges; the parameter-free BN of a pool is computed once in training (every out-edge
-// sees the same batch statistics); and a node's weighted sum is one matrix-vector product over its stacked candidates.
-// `none` contributes zeros: it is left out, and keeps its share of the softmax.
+// Three exact savings, since a supernet is dominated by the count of its small operations: a state
+// is rectified once and pooled once for all its out-edges; the parameter-free BN of a pool is
+// computed once in training (every out-edge sees the same batch statistics); and a node's weighted
+// sum is one matrix-vector product over its stacked candidates. `none` contributes zeros: it is
+// left out, and keeps its share of the softmax.
 
 #include "nets/composed_executor.hpp"
 
@@ -38,7 +39,8 @@ constexpr double kNormMomentum = 0.1;
 struct State {
   at::Tensor value;
   std::optional<at::Tensor> rectified;
-  /// Pools by (primitive, stride): raw, and normalised together with the norm that holds their statistics.
+  /// Pools by (primitive, stride): raw, and normalised together with the norm that holds their
+  /// statistics.
   std::map<std::pair<space::Primitive, int>, at::Tensor> pooled;
   std::map<std::pair<space::Primitive, int>, std::pair<at::Tensor, std::size_t>> normalised;
 };
@@ -46,8 +48,8 @@ struct State {
 /// One forward pass.
 class Pass {
  public:
-  Pass(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters, const at::Tensor& running,
-       at::Tensor& batch, Mode mode)
+  Pass(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
+       const at::Tensor& running, at::Tensor& batch, Mode mode)
       : layout_(layout), parameters_(parameters), running_(running), batch_(batch), mode_(mode) {}
 
   at::Tensor logits(const at::Tensor& images, const at::Tensor& alpha) {
@@ -76,12 +78,15 @@ class Pass {
     const NormInfo& info = layout_.norms[unit.norm];
     const bool training = mode_ == Mode::kTrain;
     const at::Tensor& store = training ? batch_ : running_;
-    const at::Tensor mean = store.narrow(0, info.offset, info.channels);
-    const at::Tensor variance = store.narrow(0, info.offset + info.channels, info.channels);
+    // Without the version counter of the whole store: autograd saves these, and other norms write
+    // beside them.
+    const at::Tensor mean = store.narrow(0, info.offset, info.channels).variable_data();
+    const at::Tensor variance =
+        store.narrow(0, info.offset + info.channels, info.channels).variable_data();
     const at::Tensor scale = info.scale ? parameters_[*info.scale] : at::Tensor();
     const at::Tensor shift = info.shift ? parameters_[*info.shift] : at::Tensor();
-    // Momentum 1 leaves the batch's own mean and unbiased variance in the store; the running statistics of the
-    // whole network then move in one operation (move_statistics).
+    // Momentum 1 leaves the batch's own mean and unbiased variance in the store; the running
+    // statistics of the whole network then move in one operation (move_statistics).
     return at::batch_norm(x, scale, shift, mean, variance, training, 1.0, kNormEpsilon, false);
   }
 
@@ -99,8 +104,8 @@ class Pass {
   /// Takes the input already rectified.
   at::Tensor reduce(const FactorizedReduce& unit, const at::Tensor& x) {
     // The second path sees the input shifted by one pixel; an odd side gets a row of zeros back.
-    const at::Tensor shifted = at::constant_pad_nd(x.slice(2, 1).slice(3, 1),
-                                                   {0, x.size(3) % 2, 0, x.size(2) % 2});
+    const at::Tensor shifted =
+        at::constant_pad_nd(x.slice(2, 1).slice(3, 1), {0, x.size(3) % 2, 0, x.size(2) % 2});
     return norm(unit.norm, at::cat({conv(unit.even, x), conv(unit.odd, shifted)}, 1));
   }
 
@@ -122,7 +127,8 @@ class Pass {
   }
 
   at::Tensor normalised_pool(State& state, const CandidateUnit& unit) {
-    if (mode_ == Mode::kEvaluate) {  // running statistics may differ where a file came from elsewhere
+    if (mode_ ==
+        Mode::kEvaluate) {  // running statistics may differ where a file came from elsewhere
       return norm(*unit.pool_norm, pool(state, unit.primitive, unit.stride));
     }
     auto& [shared, holder] = state.normalised[{unit.primitive, unit.stride}];
@@ -132,7 +138,8 @@ class Pass {
     } else {
       const NormInfo& from = layout_.norms[holder];
       const NormInfo& to = layout_.norms[unit.pool_norm->norm];
-      batch_.narrow(0, to.offset, 2 * to.channels).copy_(batch_.narrow(0, from.offset, 2 * from.channels));
+      batch_.narrow(0, to.offset, 2 * to.channels)
+          .copy_(batch_.narrow(0, from.offset, 2 * from.channels));
     }
     return shared;
   }
@@ -144,7 +151,8 @@ class Pass {
         return std::nullopt;
       case space::PrimitiveKind::kMaxPool:
       case space::PrimitiveKind::kAvgPool:
-        return unit.pool_norm ? normalised_pool(state, unit) : pool(state, unit.primitive, unit.stride);
+        return unit.pool_norm ? normalised_pool(state, unit)
+                              : pool(state, unit.primitive, unit.stride);
       case space::PrimitiveKind::kIdentity:
         return unit.reduce ? reduce(*unit.reduce, rectified(state)) : state.value;
       case space::PrimitiveKind::kSeparable:
@@ -174,7 +182,8 @@ class Pass {
     return mixed.view(stacked.sizes().slice(1)).permute({0, 3, 1, 2});
   }
 
-  at::Tensor node(const CellUnit& unit, int to, std::vector<State>& states, const at::Tensor& weights) {
+  at::Tensor node(const CellUnit& unit, int to, std::vector<State>& states,
+                  const at::Tensor& weights) {
     std::vector<at::Tensor> terms;
     std::vector<at::Tensor> term_weights;
     for (std::size_t e = 0; e < unit.edges.size(); ++e) {
@@ -240,7 +249,8 @@ class ComposedExecutor : public Executor {
  public:
   explicit ComposedExecutor(const NetworkLayout& layout) : layout_(layout) {}
 
-  at::Tensor forward(NetworkState& state, const at::Tensor& images, Mode mode, Wanted wanted) override {
+  at::Tensor forward(NetworkState& state, const at::Tensor& images, Mode mode,
+                     Wanted wanted) override {
     const bool for_weights = wanted == Wanted::kWeights || wanted == Wanted::kBoth;
     const bool for_alpha = wanted == Wanted::kAlpha || wanted == Wanted::kBoth;
     const at::AutoGradMode record(wanted != Wanted::kNothing);
@@ -250,8 +260,8 @@ class ComposedExecutor : public Executor {
     alpha_.set_requires_grad(for_alpha);
     at::Tensor batch = at::empty_like(state.statistics);
     const at::Tensor pixels = images.contiguous(at::MemoryFormat::ChannelsLast);
-    logits_ = composed_logits(layout_, split_parameters(layout_, weights_), alpha_, state.statistics,
-                              batch, pixels, mode);
+    logits_ = composed_logits(layout_, split_parameters(layout_, weights_), alpha_,
+                              state.statistics, batch, pixels, mode);
     if (mode == Mode::kTrain) {
       const at::NoGradGuard no_graph;
       move_statistics(state.statistics, batch);

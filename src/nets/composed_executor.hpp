@@ -8,13 +8,14 @@
 
 namespace probedarts::nets {
 
-/// The network as a function in LibTorch's autograd graph: the slow truth every other executor is held against.
+/// The network as a function in LibTorch's autograd graph: the slow truth every other executor is
+/// held against.
 ///
 /// \param parameters  one tensor per entry of layout.parameters, with its shape.
 /// \param alpha       [2, edges, 8] architecture logits; ignored by a derived network.
 /// \param running     running statistics, used in kEvaluate; untouched.
-/// \param batch       filled in kTrain with the batch's means and unbiased variances, layout as `running`.
-/// \returns           logits [B, classes].
+/// \param batch       filled in kTrain with the batch's means and unbiased variances, layout as
+/// `running`. \returns           logits [B, classes].
 at::Tensor composed_logits(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
                            const at::Tensor& alpha, const at::Tensor& running, at::Tensor& batch,
                            const at::Tensor& images, Mode mode);

@@ -98,14 +98,15 @@ class Builder {
   }
 
  private:
-  // Block r of a primitive is op.(4r): ReLU, op.(4r+1): depthwise, op.(4r+2): pointwise, op.(4r+3): BN.
+  // Block r of a primitive is op.(4r): ReLU, op.(4r+1): depthwise, op.(4r+2): pointwise, op.(4r+3):
+  // BN.
   SeparableBlock block(const std::string& name, int repeat, const PrimitiveInfo& info, int channels,
                        int stride, bool affine, const Place& place) {
     const std::string op = name + ".op.";
     const int padding = info.dilation * (info.kernel / 2);
-    const ConvUnit depthwise = conv(op + std::to_string(4 * repeat + 1), channels, channels,
-                                    info.kernel, stride, padding, info.dilation, channels,
-                                    Role::kDepthwise, place);
+    const ConvUnit depthwise =
+        conv(op + std::to_string(4 * repeat + 1), channels, channels, info.kernel, stride, padding,
+             info.dilation, channels, Role::kDepthwise, place);
     const ConvUnit point = pointwise(op + std::to_string(4 * repeat + 2), channels, channels, 1,
                                      Role::kPointwise, place);
     return {depthwise, point, norm(op + std::to_string(4 * repeat + 3), channels, affine, place)};

@@ -9,19 +9,20 @@
 #include "space/cell_graph.hpp"
 #include "space/network_spec.hpp"
 
-/// From a network's description to the list of its tensors: names, shapes, places in flat buffers, and which unit of
-/// the graph uses which. Both executors, probing, counting and checkpoints walk this one structure. No LibTorch here.
+/// From a network's description to the list of its tensors: names, shapes, places in flat buffers,
+/// and which unit of the graph uses which. Both executors, probing, counting and checkpoints walk
+/// this one structure. No LibTorch here.
 namespace probedarts::nets {
 
 /// What a parameter tensor does.
 enum class Role {
-  kStem,         ///< convolution of the stem
-  kPreprocess,   ///< 1x1 convolution of a cell input
-  kReduce,       ///< 1x1 stride-2 convolutions of a factorised reduce
-  kDepthwise,    ///< k x k, groups = channels
-  kPointwise,    ///< the 1x1 after it
-  kNormScale,    ///< gamma of an affine BN
-  kNormShift,    ///< beta of an affine BN
+  kStem,        ///< convolution of the stem
+  kPreprocess,  ///< 1x1 convolution of a cell input
+  kReduce,      ///< 1x1 stride-2 convolutions of a factorised reduce
+  kDepthwise,   ///< k x k, groups = channels
+  kPointwise,   ///< the 1x1 after it
+  kNormScale,   ///< gamma of an affine BN
+  kNormShift,   ///< beta of an affine BN
   kClassifierWeight,
   kClassifierBias,
 };
@@ -32,14 +33,17 @@ constexpr bool is_convolution(Role role) { return role <= Role::kPointwise; }
 /// Which cell, edge and candidate a parameter belongs to; empty where that does not apply.
 struct Place {
   std::optional<int> cell;
-  std::optional<int> edge;      ///< index into CellGraph::edges
+  std::optional<int> edge;  ///< index into CellGraph::edges
   std::optional<space::Primitive> primitive;
-  std::optional<int> position;  ///< block of the primitive: 0, and 1 for the second half of a sep_conv
+  std::optional<int>
+      position;  ///< block of the primitive: 0, and 1 for the second half of a sep_conv
 };
 
-/// One parameter tensor: `numel` consecutive elements of the flat weight buffer from `offset`, row-major.
+/// One parameter tensor: `numel` consecutive elements of the flat weight buffer from `offset`,
+/// row-major.
 struct ParameterInfo {
-  std::string name;  ///< of the original DARTS's state dict, for example "cells.0._ops.3._ops.4.op.1.weight"
+  std::string name;  ///< of the original DARTS's state dict, for example
+                     ///< "cells.0._ops.3._ops.4.op.1.weight"
   std::vector<std::int64_t> shape;
   std::int64_t offset;
   std::int64_t numel;
@@ -47,13 +51,14 @@ struct ParameterInfo {
   Place place;
 };
 
-/// One batch normalisation: running mean and variance lie in the flat buffer of statistics, mean at `offset`, variance
-/// at `offset + channels`.
+/// One batch normalisation: running mean and variance lie in the flat buffer of statistics, mean at
+/// `offset`, variance at `offset + channels`.
 struct NormInfo {
   std::string name;  ///< prefix of its buffers, for example "stem.1"
   int channels;
   std::int64_t offset;
-  std::optional<std::size_t> scale;  ///< parameter index of gamma; empty in a supernet's cells (no affine)
+  std::optional<std::size_t>
+      scale;  ///< parameter index of gamma; empty in a supernet's cells (no affine)
   std::optional<std::size_t> shift;
 };
 
@@ -74,8 +79,8 @@ struct ReluConvNorm {
   NormUnit norm;
 };
 
-/// ReLU, two 1x1 stride-2 convolutions of half the channels, the second on the input shifted by one pixel down and right
-/// (zero-padded when a side is odd), concatenated, BN.
+/// ReLU, two 1x1 stride-2 convolutions of half the channels, the second on the input shifted by one
+/// pixel down and right (zero-padded when a side is odd), concatenated, BN.
 struct FactorizedReduce {
   ConvUnit even, odd;
   NormUnit norm;
@@ -90,11 +95,11 @@ struct SeparableBlock {
 /// A candidate on an edge with the units it owns.
 struct CandidateUnit {
   space::Primitive primitive;
-  std::optional<int> slot;               ///< column in softmax(alpha); empty in a derived cell
+  std::optional<int> slot;  ///< column in softmax(alpha); empty in a derived cell
   int stride;
-  std::vector<SeparableBlock> blocks;    ///< sep_conv: 2, dil_conv: 1
+  std::vector<SeparableBlock> blocks;      ///< sep_conv: 2, dil_conv: 1
   std::optional<FactorizedReduce> reduce;  ///< skip_connect at stride 2
-  std::optional<NormUnit> pool_norm;     ///< pools of a supernet
+  std::optional<NormUnit> pool_norm;       ///< pools of a supernet
 };
 
 struct EdgeUnit {
@@ -124,9 +129,9 @@ struct NetworkLayout {
   int feature_channels;                            ///< into the classifier
   std::vector<ParameterInfo> parameters;           ///< in the order of the original's state dict
   std::vector<NormInfo> norms;
-  std::int64_t weight_count = 0;                   ///< elements of the flat weight buffer
-  std::int64_t statistic_count = 0;                ///< elements of the flat buffer of running statistics
-  int alpha_edges = 0;                             ///< rows of each alpha; 0 for a derived network
+  std::int64_t weight_count = 0;     ///< elements of the flat weight buffer
+  std::int64_t statistic_count = 0;  ///< elements of the flat buffer of running statistics
+  int alpha_edges = 0;               ///< rows of each alpha; 0 for a derived network
 };
 
 /// Lays out a network. \throws UserError when the description is out of range (space::validate).

@@ -53,9 +53,10 @@ void load_slice(const TensorFile& file, const std::string& name,
   }
   const StoredTensor& stored = file.at(name);
   if (stored.shape != shape) {
-    throw UserError(fmt::format(
-        "state dict: tensor '{}' has shape [{}] instead of [{}]; the file belongs to another network",
-        name, fmt::join(stored.shape, ", "), fmt::join(shape, ", ")));
+    throw UserError(
+        fmt::format("state dict: tensor '{}' has shape [{}] instead of [{}]; the file belongs to "
+                    "another network",
+                    name, fmt::join(stored.shape, ", "), fmt::join(shape, ", ")));
   }
   flat.narrow(0, offset, stored.numel()).copy_(to_tensor(stored).flatten());
 }

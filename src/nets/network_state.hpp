@@ -13,34 +13,38 @@ namespace probedarts::nets {
 
 enum class Precision { kFloat32, kFloat64 };
 
-/// Everything a network learns, as flat buffers: optimisers, clipping, checkpoints and the unrolled copy of the second
-/// order are single passes over memory. Copying the struct shares memory; `clone` does not.
+/// Everything a network learns, as flat buffers: optimisers, clipping, checkpoints and the unrolled
+/// copy of the second order are single passes over memory. Copying the struct shares memory;
+/// `clone` does not.
 struct NetworkState {
   at::Tensor weights;     ///< [weight_count]; parameter i is its elements [offset, offset + numel)
   at::Tensor statistics;  ///< [statistic_count]; running means and (unbiased) variances of the BNs
-  at::Tensor alpha;       ///< [2, edges, 8]: architecture logits of normal and reduction cells; [2, 0, 8] when derived
+  at::Tensor alpha;  ///< [2, edges, 8]: architecture logits of normal and reduction cells; [2, 0,
+                     ///< 8] when derived
   std::int64_t batches_tracked = 0;  ///< training passes that moved the statistics
 
   NetworkState clone() const;
 };
 
-/// Gradients of the loss, same shapes as `weights` and `alpha`; undefined where they were not asked for.
+/// Gradients of the loss, same shapes as `weights` and `alpha`; undefined where they were not asked
+/// for.
 struct Gradients {
   at::Tensor weights;
   at::Tensor alpha;
 };
 
 /// A new network: weights as PyTorch initialises them (convolutions and classifier uniform in
-/// ±1/sqrt(fan_in), which is kaiming_uniform with a = sqrt(5); BN scale 1, shift 0), statistics 0 and 1, alpha
-/// 1e-3 * N(0, 1) (DARTS). Every tensor draws from its own stream of `seed`, so it depends on nothing but its name.
+/// ±1/sqrt(fan_in), which is kaiming_uniform with a = sqrt(5); BN scale 1, shift 0), statistics 0
+/// and 1, alpha 1e-3 * N(0, 1) (DARTS). Every tensor draws from its own stream of `seed`, so it
+/// depends on nothing but its name.
 NetworkState initial_state(const NetworkLayout& layout, Precision precision, std::uint64_t seed);
 
 /// View of one parameter with its shape; shares memory with `weights`.
 at::Tensor parameter_view(const NetworkState& state, const ParameterInfo& parameter);
 
 /// Loads tensors stored under the original DARTS's state-dict names (`<prefix>stem.0.weight`, ...,
-/// `<prefix>cells.0.preprocess0.op.2.running_mean`); num_batches_tracked is optional. alpha is not part of it.
-/// \throws UserError naming the first tensor that is missing or has another shape.
+/// `<prefix>cells.0.preprocess0.op.2.running_mean`); num_batches_tracked is optional. alpha is not
+/// part of it. \throws UserError naming the first tensor that is missing or has another shape.
 void load_state_dict(const NetworkLayout& layout, const TensorFile& file, const std::string& prefix,
                      NetworkState& state);
 

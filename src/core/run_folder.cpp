@@ -1,0 +1,121 @@
+#include "core/run_folder.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+#include <utility>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "core/errors.hpp"
+#include "core/files.hpp"
+
+namespace probedarts {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Everything a run writes; `--force` removes these and nothing else.
+constexpr const char* kOwnFiles[] = {"run.json",    "config.toml", "epochs.jsonl", "genotype.json",
+                                     "report.html", "checkpoint",  ".lock"};
+
+int lock_folder(const fs::path& path) {
+  const fs::path file = path / ".lock";
+  const int descriptor = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (descriptor < 0) {
+    throw UserError(
+        fmt::format("cannot write into the run folder '{}': {}; choose another with --out",
+                    path.string(), std::strerror(errno)));
+  }
+  if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
+    ::close(descriptor);
+    throw UserError(fmt::format(
+        "run folder '{}' is in use by another process; wait for it or choose another with --out",
+        path.string()));
+  }
+  return descriptor;
+}
+
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) {
+    throw UserError(fmt::format("cannot make the run folder '{}': {}; choose another with --out",
+                                path.string(), error.message()));
+  }
+}
+
+}  // namespace
+
+RunFolder RunFolder::create(const fs::path& path, IfExists if_exists) {
+  if (fs::exists(path) && !fs::is_directory(path)) {
+    throw UserError(
+        fmt::format("'{}' is a file, not a run folder; choose another with --out", path.string()));
+  }
+  const bool occupied = fs::exists(path) && !fs::is_empty(path);
+  if (occupied && if_exists == IfExists::kRefuse) {
+    throw UserError(
+        fmt::format("run folder '{}' exists; choose another with --out, go on with --resume, or "
+                    "replace it with --force",
+                    path.string()));
+  }
+  if (occupied && !fs::exists(path / "run.json")) {
+    throw UserError(
+        fmt::format("folder '{}' is not empty and holds no run; --force replaces only runs, choose "
+                    "another with --out",
+                    path.string()));
+  }
+  make_folder(path);
+  const int lock = lock_folder(path);
+  if (occupied) {
+    for (const char* name : kOwnFiles) {
+      if (std::string_view(name) != ".lock") {
+        fs::remove_all(path / name);
+      }
+    }
+  }
+  make_folder(path / "checkpoint");
+  return {path, lock};
+}
+
+RunFolder RunFolder::open(const fs::path& path) {
+  if (!fs::exists(path / "run.json")) {
+    throw UserError(fmt::format(
+        "'{}' is no run folder: it has no run.json; give the folder of a run", path.string()));
+  }
+  return {path, lock_folder(path)};
+}
+
+RunFolder::~RunFolder() {
+  if (lock_ >= 0) {
+    ::close(lock_);
+  }
+}
+
+RunFolder::RunFolder(RunFolder&& other) noexcept
+    : path_(std::move(other.path_)), lock_(std::exchange(other.lock_, -1)) {}
+
+void RunFolder::append_epoch(const std::string& json_line) {
+  append_to_file(epochs_jsonl(), json_line + "\n");
+}
+
+std::uint64_t RunFolder::epochs_bytes() const {
+  return fs::exists(epochs_jsonl()) ? fs::file_size(epochs_jsonl()) : 0;
+}
+
+void RunFolder::truncate_epochs(std::uint64_t bytes) {
+  const std::uint64_t now = epochs_bytes();
+  if (now < bytes) {
+    throw UserError(fmt::format(
+        "'{}' is shorter than its checkpoint says; restore the file or start again with --force",
+        epochs_jsonl().string()));
+  }
+  if (now > bytes) {
+    fs::resize_file(epochs_jsonl(), bytes);
+  }
+}
+
+}  // namespace probedarts
