@@ -1,6 +1,7 @@
 #include "core/interrupt.hpp"
 
 #include <csignal>
+#include <initializer_list>
 
 namespace probedarts {
 namespace {
