@@ -1,0 +1,51 @@
+#include "report/escape.hpp"
+
+#include <cmath>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace probedarts::report {
+namespace {
+
+std::string replaced(std::string_view text, char what, std::string_view by) {
+  std::string result;
+  result.reserve(text.size());
+  for (const char letter : text) {
+    if (letter == what) {
+      result += by;
+    } else {
+      result += letter;
+    }
+  }
+  return result;
+}
+
+/// The library's serialiser is the UTF-8 check; parsing its output back gives the repaired text.
+std::string valid_utf8(std::string_view text) {
+  using nlohmann::json;
+  return json::parse(json(std::string(text)).dump(-1, ' ', false, json::error_handler_t::replace))
+      .get<std::string>();
+}
+
+}  // namespace
+
+std::string escape_html(std::string_view text) {
+  std::string result = replaced(valid_utf8(text), '&', "&amp;");
+  result = replaced(result, '<', "&lt;");
+  result = replaced(result, '>', "&gt;");
+  result = replaced(result, '"', "&quot;");
+  return replaced(result, '\'', "&#39;");
+}
+
+std::string json_text(std::string_view text) {
+  using nlohmann::json;
+  return replaced(json(std::string(text)).dump(-1, ' ', false, json::error_handler_t::replace), '<',
+                  "\\u003c");
+}
+
+std::string json_number(double number) {
+  return std::isfinite(number) ? fmt::format("{:.5g}", number) : "null";
+}
+
+}  // namespace probedarts::report

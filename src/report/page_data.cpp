@@ -1,0 +1,146 @@
+#include "report/page_data.hpp"
+
+#include <cstddef>
+
+#include <fmt/format.h>
+
+#include "report/escape.hpp"
+#include "report/findings.hpp"
+
+namespace probedarts::report {
+namespace {
+
+constexpr std::array<const char*, 2> kKinds = {"normal", "reduce"};
+
+/// "[f(0),f(1),...]"
+template <class Function>
+std::string list(std::size_t count, Function function) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i > 0) {
+      text += ',';
+    }
+    text += function(i);
+  }
+  return text + "]";
+}
+
+/// A series over epochs.
+template <class Function>
+std::string over_epochs(const Run& run, Function function) {
+  return list(run.epochs.size(), [&](std::size_t i) { return function(run.epochs[i]); });
+}
+
+/// {"normal": f(0), "reduce": f(1)}
+template <class Function>
+std::string per_kind(Function function) {
+  return fmt::format("{{\"{}\":{},\"{}\":{}}}", kKinds[0], function(std::size_t{0}), kKinds[1],
+                     function(std::size_t{1}));
+}
+
+std::string number_or_null(const std::optional<int>& number) {
+  return number ? std::to_string(*number) : "null";
+}
+
+std::string layer_json(const Layer& layer) {
+  return fmt::format(
+      R"({{"cell":{},"kind":{},"edge":{},"from":{},"to":{},"primitive":{},"position":{},"role":{}}})",
+      number_or_null(layer.cell), json_text(layer.cell_kind), number_or_null(layer.edge),
+      number_or_null(layer.from), number_or_null(layer.to),
+      layer.primitive ? std::to_string(static_cast<int>(*layer.primitive)) : "null", layer.position,
+      json_text(layer.role));
+}
+
+std::string genes_json(const space::CellGenotype& cell) {
+  return list(cell.genes.size(), [&](std::size_t i) {
+    return fmt::format("[{},{}]", static_cast<int>(cell.genes[i].primitive), cell.genes[i].from);
+  });
+}
+
+std::string split_json(const Run& run, SplitResult Epoch::*split) {
+  return fmt::format(
+      R"({{"error":{},"loss":{}}})",
+      over_epochs(run, [&](const Epoch& epoch) { return json_number((epoch.*split).error); }),
+      over_epochs(run, [&](const Epoch& epoch) { return json_number((epoch.*split).loss); }));
+}
+
+std::vector<std::size_t> drawn_layers(const Run& run) {
+  std::vector<std::size_t> drawn;
+  for (std::size_t i = 0; i < run.layers.size(); ++i) {
+    if (run.layers[i].role != "depthwise") {
+      drawn.push_back(i);
+    }
+  }
+  return drawn;
+}
+
+std::string probe_json(const Run& run, const std::vector<std::size_t>& drawn) {
+  std::string text = "{";
+  for (std::size_t s = 0; s < kProbeSeries.size(); ++s) {
+    text += fmt::format(
+        "{}\"{}\":{}", s > 0 ? "," : "", kProbeSeries[s], list(drawn.size(), [&](std::size_t i) {
+          return over_epochs(
+              run, [&](const Epoch& epoch) { return json_number(epoch.probe[s][drawn[i]]); });
+        }));
+  }
+  return text + "}";
+}
+
+std::string alpha_json(const Run& run) {
+  return per_kind([&](std::size_t kind) {
+    return list(run.epochs.front().softmax[kind].size(), [&](std::size_t edge) {
+      return list(space::kPrimitiveCount, [&](std::size_t primitive) {
+        return over_epochs(run, [&](const Epoch& epoch) {
+          return json_number(epoch.softmax[kind][edge][primitive]);
+        });
+      });
+    });
+  });
+}
+
+std::string collapse_json(const Run& run) {
+  return per_kind([&](std::size_t kind) {
+    return list(kCollapseSignals.size(), [&](std::size_t signal) {
+      return over_epochs(
+          run, [&](const Epoch& epoch) { return json_number(epoch.collapse[kind][signal]); });
+    });
+  });
+}
+
+std::string run_json(const Run& run, const std::string& name) {
+  const std::vector<std::size_t> drawn = drawn_layers(run);
+  const std::string layer_rates =
+      !run.has_layer_rates() ? std::string("null") : list(drawn.size(), [&](std::size_t i) {
+        return over_epochs(
+            run, [&](const Epoch& epoch) { return json_number(epoch.lr_layers[drawn[i]]); });
+      });
+  std::string text = fmt::format(
+      R"({{"name":{},"nodes":{},"epochs":{},"optimizer":{},"train":{},"valid":{},"lr":{},"layers":{},)",
+      json_text(name), run.epochs.front().genotype.nodes(), run.epochs.size(),
+      json_text(optimizer_name(run)), split_json(run, &Epoch::train),
+      split_json(run, &Epoch::valid),
+      over_epochs(run, [](const Epoch& epoch) { return json_number(epoch.lr_schedule); }),
+      list(drawn.size(), [&](std::size_t i) { return layer_json(run.layers[drawn[i]]); }));
+  text += fmt::format(
+      R"("lr_layers":{},"probe":{},"alpha":{},"collapse":{},"genes":{}}})", layer_rates,
+      probe_json(run, drawn), alpha_json(run), collapse_json(run), per_kind([&](std::size_t kind) {
+        return over_epochs(run, [&](const Epoch& epoch) {
+          return genes_json(kind == 0 ? epoch.genotype.normal : epoch.genotype.reduce);
+        });
+      }));
+  return text;
+}
+
+}  // namespace
+
+std::string page_data(const std::vector<Run>& runs, const std::vector<std::string>& names) {
+  const std::string primitives = list(space::kPrimitiveCount, [](std::size_t i) {
+    const space::PrimitiveInfo& info = space::kPrimitives[i];
+    return fmt::format(R"({{"name":"{}","short":"{}","free":{}}})", info.name, info.short_name,
+                       info.parameter_free);
+  });
+  return fmt::format(R"({{"primitives":{},"runs":{}}})", primitives,
+                     list(runs.size(), [&](std::size_t i) { return run_json(runs[i], names[i]); }));
+}
+
+}  // namespace probedarts::report

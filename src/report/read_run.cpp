@@ -1,0 +1,280 @@
+#include "report/read_run.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/errors.hpp"
+#include "core/files.hpp"
+#include "report/json_field.hpp"
+
+namespace probedarts::report {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::array<const char*, 2> kKinds = {"normal", "reduce"};
+
+/// Options read "cells = 4", not "cells = \"4\"": text stays as it is, the rest as JSON.
+std::string plain(const json& value) {
+  return value.is_string() ? value.get<std::string>()
+                           : value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::optional<int> integer_or_nothing(const JsonField& object, const char* key) {
+  const JsonField field = object.at(key);
+  if (field.is_null()) {
+    return std::nullopt;
+  }
+  return static_cast<int>(field.integer());
+}
+
+Layer read_layer(const JsonField& field) {
+  Layer layer;
+  layer.name = field.at("name").text();
+  layer.role = field.at("role").text();
+  layer.cell_kind = field.at("cell_kind").text_or_empty();
+  layer.cell = integer_or_nothing(field, "cell");
+  layer.edge = integer_or_nothing(field, "edge");
+  layer.from = integer_or_nothing(field, "from");
+  layer.to = integer_or_nothing(field, "to");
+  layer.position = integer_or_nothing(field, "position").value_or(0);
+  const std::string primitive = field.at("primitive").text_or_empty();
+  if (!primitive.empty()) {
+    layer.primitive = space::primitive_named(primitive);
+    if (!layer.primitive) {
+      field.at("primitive").refuse(fmt::format("names no primitive ('{}')", primitive));
+    }
+  }
+  return layer;
+}
+
+std::string machine_line(const JsonField& machine) {
+  std::string line = machine.has("cpu") ? machine.at("cpu").text() : "unknown processor";
+  if (machine.has("cores")) {
+    line += fmt::format(", {} cores", machine.at("cores").integer());
+  }
+  if (machine.has("memory_gib")) {
+    line += fmt::format(", {:.3g} GiB", machine.at("memory_gib").number());
+  }
+  if (machine.has("os")) {
+    line += ", " + machine.at("os").text();
+  }
+  return line;
+}
+
+void read_head(const JsonField& head, Run& run) {
+  if (const std::string format = head.at("format").text(); format != "probedarts-run") {
+    head.at("format").refuse(fmt::format("is '{}', not 'probedarts-run'", format));
+  }
+  if (const long long version = head.at("format_version").integer(); version != 1) {
+    head.at("format_version").refuse(fmt::format("is {}, this program reads 1", version));
+  }
+  if (const std::string kind = head.at("kind").text(); kind != "search") {
+    head.at("kind").refuse(fmt::format("is '{}', the report shows runs of 'search'", kind));
+  }
+  run.name = head.at("name").text();
+  run.created = head.at("created").text();
+  run.version = head.at("version").text();
+  run.commit = head.at("commit").text();
+  run.libtorch = head.at("libtorch").text();
+  run.machine = machine_line(head.at("machine"));
+  run.command = head.has("command") ? head.at("command").text_or_empty() : "";
+  run.threads = head.at("threads").integer();
+  run.executor = head.at("executor").text();
+  run.dtype = head.at("dtype").text();
+  run.seed = head.at("seed").integer();
+  run.parameters = head.at("parameters").integer();
+}
+
+void read_data(const JsonField& data, Run& run) {
+  run.data_path = data.at("path").text();
+  run.data_fingerprint = data.at("fingerprint").text();
+  run.labels = data.at("labels").text();
+  for (const JsonField& name : data.at("classes").items()) {
+    run.classes.push_back(name.text());
+  }
+  const JsonField images = data.at("images");
+  if (!images.value().is_object()) {
+    images.refuse("must be an object");
+  }
+  for (const auto& [split, count] : images.value().items()) {
+    run.images.emplace_back(split, plain(count));
+  }
+}
+
+SplitResult read_split(const JsonField& field) {
+  return {field.at("loss").number_or_nan(), field.at("error").number_or_nan()};
+}
+
+/// One number a layer, checked against run.json.
+std::vector<double> read_per_layer(const JsonField& field, std::size_t layers) {
+  std::vector<double> numbers = field.numbers_or_nan();
+  if (numbers.size() != layers) {
+    field.refuse(
+        fmt::format("has {} numbers for the {} layers of run.json", numbers.size(), layers));
+  }
+  return numbers;
+}
+
+space::EdgeWeights read_softmax(const JsonField& field) {
+  space::EdgeWeights weights;
+  for (const JsonField& row : field.items()) {
+    weights.push_back(row.numbers_or_nan());
+    if (weights.back().size() != space::kPrimitiveCount) {
+      row.refuse(fmt::format("has {} numbers for the {} primitives", weights.back().size(),
+                             space::kPrimitiveCount));
+    }
+  }
+  return weights;
+}
+
+void read_probe(const JsonField& probe, std::size_t layers, Epoch& epoch) {
+  epoch.stable_rank = read_per_layer(probe.at("stable_rank"), layers);
+  for (std::size_t i = 0; i < kProbeSeries.size(); ++i) {
+    epoch.probe[i] = read_per_layer(probe.at(std::string(kProbeSeries[i])), layers);
+  }
+  epoch.failed_layers = probe.at("failed").items().size();
+}
+
+void read_seconds(const JsonField& seconds, Epoch& epoch) {
+  epoch.seconds = seconds.at("total").number();
+  for (std::size_t i = 0; i < kTimeParts.size(); ++i) {
+    const std::string part(kTimeParts[i]);
+    epoch.seconds_parts[i] = seconds.has(part) ? seconds.at(part).number() : 0.0;
+  }
+}
+
+/// The genotype must fit the rows of softmax(alpha), the same in all epochs: the page draws both on
+/// the same edges.
+void check_edges(const JsonField& line, const Run& run, const Epoch& epoch) {
+  if (!run.epochs.empty() && run.epochs.front().genotype.nodes() != epoch.genotype.nodes()) {
+    line.at("genotype")
+        .refuse(fmt::format("has {} nodes where the first epoch has {}", epoch.genotype.nodes(),
+                            run.epochs.front().genotype.nodes()));
+  }
+  const auto edges = static_cast<std::size_t>(space::edge_count(epoch.genotype.nodes()));
+  for (std::size_t k = 0; k < kKinds.size(); ++k) {
+    if (epoch.softmax[k].size() != edges) {
+      line.at("alpha_softmax")
+          .at(kKinds[k])
+          .refuse(fmt::format("has {} rows for the {} edges of the genotype",
+                              epoch.softmax[k].size(), edges));
+    }
+  }
+}
+
+Epoch read_epoch(const JsonField& line, const Run& run, const std::string& where) {
+  Epoch epoch;
+  epoch.epoch = static_cast<int>(line.at("epoch").integer());
+  if (epoch.epoch != static_cast<int>(run.epochs.size())) {
+    line.at("epoch").refuse(
+        fmt::format("is {} where {} must follow", epoch.epoch, run.epochs.size()));
+  }
+  epoch.train = read_split(line.at("train"));
+  epoch.valid = read_split(line.at("valid"));
+  epoch.lr_schedule = line.at("lr").at("schedule").number_or_nan();
+  epoch.lr_layers = read_per_layer(line.at("lr").at("layers"), run.layers.size());
+  read_probe(line.at("probe"), run.layers.size(), epoch);
+  for (std::size_t k = 0; k < kKinds.size(); ++k) {
+    epoch.softmax[k] = read_softmax(line.at("alpha_softmax").at(kKinds[k]));
+    const JsonField collapse = line.at("collapse").at(kKinds[k]);
+    for (std::size_t i = 0; i < kCollapseSignals.size(); ++i) {
+      epoch.collapse[k][i] = collapse.at(std::string(kCollapseSignals[i])).number_or_nan();
+    }
+  }
+  const JsonField genotype = line.at("genotype");
+  try {
+    epoch.genotype = space::parse_genotype(genotype.value().dump());
+  } catch (const UserError& error) {
+    throw UserError(fmt::format("run folder: {}: {}", where, error.what()));
+  }
+  epoch.genotype_text = line.at("genotype_text").text();
+  check_edges(line, run, epoch);
+  read_seconds(line.at("seconds"), epoch);
+  return epoch;
+}
+
+json parse_document(const std::string& text, const std::string& where) {
+  json document = json::parse(text, nullptr, false);
+  if (document.is_discarded()) {
+    throw UserError(
+        fmt::format("run folder: {} is no valid JSON; restore the file or repeat the run", where));
+  }
+  return document;
+}
+
+void read_epochs(const std::filesystem::path& path, Run& run) {
+  const std::string text = std::filesystem::exists(path) ? read_file(path) : std::string();
+  std::size_t number = 0;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string line = text.substr(begin, end - begin);
+    ++number;
+    if (end == text.size() && json::parse(line, nullptr, false).is_discarded()) {
+      run.notes.push_back(fmt::format(
+          "Line {} of epochs.jsonl is cut short, as a killed run leaves it; it is not shown.",
+          number));
+      break;
+    }
+    const std::string where = fmt::format("line {} of '{}'", number, path.string());
+    const json document = parse_document(line, where);
+    run.epochs.push_back(read_epoch(JsonField(document, where), run, where));
+    begin = end + 1;
+  }
+  if (run.epochs.empty()) {
+    throw UserError(fmt::format(
+        "run folder: '{0}' has no finished epoch yet; wait for its first epoch, or go on with "
+        "`probedarts search --resume {0}`",
+        run.folder.string()));
+  }
+}
+
+}  // namespace
+
+std::string Run::option(std::string_view key) const {
+  for (const auto& [option_name, value] : config) {
+    if (option_name == key) {
+      return value;
+    }
+  }
+  return {};
+}
+
+bool Run::has_layer_rates() const {
+  return std::any_of(epochs.begin(), epochs.end(), [](const Epoch& epoch) {
+    return std::adjacent_find(epoch.lr_layers.begin(), epoch.lr_layers.end(),
+                              std::not_equal_to<>()) != epoch.lr_layers.end();
+  });
+}
+
+Run read_run(const std::filesystem::path& folder) {
+  const std::filesystem::path head_path = folder / "run.json";
+  if (!std::filesystem::exists(head_path)) {
+    throw UserError(fmt::format(
+        "run folder: '{}' holds no run.json; give a folder that `probedarts search` wrote",
+        folder.string()));
+  }
+  Run run;
+  run.folder = folder;
+  const std::string where = fmt::format("'{}'", head_path.string());
+  const json document = parse_document(read_file(head_path), where);
+  const JsonField head(document, where);
+  read_head(head, run);
+  read_data(head.at("data"), run);
+  const JsonField config = head.at("config");
+  if (!config.value().is_object()) {
+    config.refuse("must be an object");
+  }
+  for (const auto& [key, value] : config.value().items()) {
+    run.config.emplace_back(key, plain(value));
+  }
+  for (const JsonField& layer : head.at("layers").items()) {
+    run.layers.push_back(read_layer(layer));
+  }
+  read_epochs(folder / "epochs.jsonl", run);
+  return run;
+}
+
+}  // namespace probedarts::report

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "space/genotype.hpp"
+
+/// A run folder (docs/run-folder.md) as plain structs. Nothing is interpreted here beyond the
+/// format itself.
+namespace probedarts::report {
+
+/// A convolution of the supernet, in parameter order. Fields that do not apply to it are empty.
+struct Layer {
+  std::string name;
+  std::string role;       ///< stem, preprocess, reduce, depthwise or pointwise
+  std::string cell_kind;  ///< "normal", "reduce", or empty for the stem
+  std::optional<int> cell;
+  std::optional<int> edge;  ///< row of alpha
+  std::optional<int> from;  ///< state, numbered as in genotypes
+  std::optional<int> to;
+  std::optional<space::Primitive> primitive;
+  int position = 0;  ///< which (depthwise, pointwise) block of the primitive
+};
+
+/// The per-layer series of the probe, in the order of `kProbeSeries`.
+inline constexpr std::array<std::string_view, 6> kProbeSeries = {
+    "stable_rank_in", "stable_rank_out", "rank_in", "rank_out", "condition_in", "condition_out"};
+
+/// The collapse signals of one cell kind, in the order of `kCollapseSignals`.
+inline constexpr std::array<std::string_view, 5> kCollapseSignals = {
+    "parameter_free_share", "skip_share", "pool_share", "entropy", "margin"};
+
+/// Where the seconds of an epoch go, in the order of `kTimeParts`; what is missing from the file
+/// counts as 0.
+inline constexpr std::array<std::string_view, 5> kTimeParts = {"search", "valid", "probe",
+                                                               "checkpoint", "data_wait"};
+
+struct SplitResult {
+  double loss = 0.0;
+  double error = 0.0;  ///< one minus accuracy, 0..1
+};
+
+/// Index 0: normal cells, 1: reduction cells.
+template <class T>
+using PerKind = std::array<T, 2>;
+
+/// One line of epochs.jsonl. Numbers that are `null` in the file (a failed factorisation) are NaN.
+struct Epoch {
+  int epoch = 0;
+  SplitResult train;
+  SplitResult valid;
+  double lr_schedule = 0.0;
+  std::vector<double> lr_layers;                               ///< one a layer
+  PerKind<space::EdgeWeights> softmax;                         ///< [edge][primitive]
+  std::array<std::vector<double>, kProbeSeries.size()> probe;  ///< one a layer
+  std::vector<double> stable_rank;                             ///< mean of both sides, one a layer
+  std::size_t failed_layers = 0;
+  PerKind<std::array<double, kCollapseSignals.size()>> collapse{};
+  space::Genotype genotype;
+  std::string genotype_text;
+  double seconds = 0.0;
+  std::array<double, kTimeParts.size()> seconds_parts{};
+};
+
+/// Everything the report shows of one run.
+struct Run {
+  std::filesystem::path folder;  ///< as given
+  std::string name;
+  std::string created;
+  std::string version;
+  std::string commit;
+  std::string libtorch;
+  std::string machine;  ///< processor, cores, memory and system in one line
+  std::string command;  ///< as typed; empty when the folder does not say
+  std::string data_path;
+  std::string data_fingerprint;
+  std::string labels;  ///< "single" or "multi"
+  std::vector<std::string> classes;
+  std::string executor;
+  std::string dtype;
+  long long threads = 0;
+  long long seed = 0;
+  long long parameters = 0;
+  std::vector<std::pair<std::string, std::string>> images;  ///< split and count, as JSON text
+  std::vector<std::pair<std::string, std::string>> config;  ///< option and value, sorted by option
+  std::vector<Layer> layers;
+  std::vector<Epoch> epochs;       ///< at least one, numbered 0, 1, ...
+  std::vector<std::string> notes;  ///< what was tolerated while reading
+
+  /// Value of a configuration key, or empty.
+  std::string option(std::string_view key) const;
+  /// Rates differ between layers in some epoch (Adas); otherwise the schedule says all.
+  bool has_layer_rates() const;
+};
+
+/// Reads run.json and epochs.jsonl of a search.
+///
+/// A last line without line break that is no complete JSON object is what a killed run leaves: it
+/// is dropped with a note. Anything else that does not fit the format is an error that names file,
+/// line and field. \throws UserError when the folder is no run folder of a search, has no finished
+/// epoch, or is malformed.
+Run read_run(const std::filesystem::path& folder);
+
+}  // namespace probedarts::report
