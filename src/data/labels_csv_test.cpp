@@ -1,5 +1,4 @@
 // Layout "labels.csv", good and bad.
-#include <set>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -80,6 +79,12 @@ TEST_F(LabelsCsv, TakesZeroOneColumnsAfterSplitAsClasses) {
 TEST_F(LabelsCsv, EndsTheClassesAtAColumnOfCounts) {
   const Dataset dataset =
       open("file,split,gland,fat,x0\n1.png,train,1,0,0\n2.png,train,0,1,36\n3.png,train,0,1,72\n");
+  EXPECT_THAT(dataset.classes, ElementsAre("gland", "fat"));
+}
+
+TEST_F(LabelsCsv, DoesNotTakeAGroupNumberForAClass) {
+  const Dataset dataset =
+      open("file,split,gland,fat,group\n1.png,train,1,0,0\n2.png,train,0,1,1\n3.png,test,0,1,2\n");
   EXPECT_THAT(dataset.classes, ElementsAre("gland", "fat"));
 }
 

@@ -1,5 +1,6 @@
 // Layout "adp": the Atlas of Digital Pathology, release 1 (Hosseini et al., CVPR 2019): one label
 // sheet, and index arrays of its rows for the splits.
+#include <algorithm>
 #include <array>
 #include <string_view>
 #include <unordered_map>

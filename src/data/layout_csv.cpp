@@ -28,10 +28,12 @@ std::size_t count_flags(const CsvTable& table, std::size_t column) {
 /// The run of 0/1 columns right after `split`. A column that is 0/1 in at least half of its rows
 /// belongs to it, so that a slip of the pen is reported by `read_flags` rather than silently taking
 /// a class away.
-std::vector<std::size_t> guess_label_columns(const CsvTable& table, std::size_t split) {
+std::vector<std::size_t> guess_label_columns(const CsvTable& table, std::size_t split,
+                                             const std::string& group_column) {
   std::vector<std::size_t> run;
   for (std::size_t column = split + 1; column < table.columns.size(); ++column) {
-    if (2 * count_flags(table, column) < table.rows.size()) {
+    if (table.columns[column] == group_column ||
+        2 * count_flags(table, column) < table.rows.size()) {
       break;
     }
     run.push_back(column);
@@ -48,7 +50,7 @@ std::vector<std::size_t> guess_label_columns(const CsvTable& table, std::size_t 
 std::vector<std::size_t> choose_label_columns(const CsvTable& table, std::size_t split,
                                               const DatasetOptions& options) {
   if (options.label_columns.empty()) {
-    return guess_label_columns(table, split);
+    return guess_label_columns(table, split, options.group_column);
   }
   std::vector<std::size_t> chosen;
   for (const std::string& name : options.label_columns) {

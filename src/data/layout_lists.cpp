@@ -1,5 +1,4 @@
 // Layout "lists": one file of `path,label` lines per split, as used for BACH and Osteosarcoma.
-#include <array>
 
 #include <fmt/format.h>
 

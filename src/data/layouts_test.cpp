@@ -1,5 +1,4 @@
 // The layouts of published data sets: CIFAR, ADP, BCSS, lists; and the real ones at hand.
-#include <set>
 
 #include <fmt/format.h>
 #include <gmock/gmock.h>

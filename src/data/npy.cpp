@@ -2,7 +2,6 @@
 
 #include <cctype>
 #include <charconv>
-#include <optional>
 #include <string>
 
 #include <fmt/format.h>

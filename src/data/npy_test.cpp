@@ -1,6 +1,5 @@
 #include "data/npy.hpp"
 
-#include <cstring>
 #include <string>
 
 #include <fmt/format.h>
