@@ -1,13 +1,12 @@
-#include <csignal>
 #include <iterator>
 #include <sstream>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <sys/resource.h>
 
 #include "core/files.hpp"
 #include "data/content_index.hpp"
+#include "data/file_size_limit.hpp"
 #include "data/loader.hpp"
 #include "data/noise_dataset.hpp"
 
@@ -15,6 +14,7 @@ namespace probedarts::data {
 namespace {
 
 using testing::cache_options;
+using testing::FileSizeLimit;
 using testing::noise_dataset;
 using testing::ScratchFolder;
 using testing::sentence_of;
@@ -233,27 +233,6 @@ TEST(PatchCache, NeedsAFolderItCanMake) {
       "cannot make the folder '" + folder.text() + "/file/cache': Not a directory; check the path");
 }
 
-/// Caps the size of the files this process writes, which fails as a full disk does, only with
-/// another errno.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) : old_handler_(std::signal(SIGXFSZ, SIG_IGN)) {
-    getrlimit(RLIMIT_FSIZE, &old_);
-    const rlimit limited{bytes, old_.rlim_max};
-    setrlimit(RLIMIT_FSIZE, &limited);
-  }
-  ~FileSizeLimit() {
-    setrlimit(RLIMIT_FSIZE, &old_);
-    std::signal(SIGXFSZ, old_handler_);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  rlimit old_{};
-  void (*old_handler_)(int);
-};
-
 TEST(PatchCache, LeavesNothingWhenItsFileCannotBeWrittenToTheEnd) {
   const ScratchFolder folder;
   const Dataset dataset = noise_dataset(folder, 20, 0, 0);
@@ -265,7 +244,7 @@ TEST(PatchCache, LeavesNothingWhenItsFileCannotBeWrittenToTheEnd) {
   const std::size_t name = sentence.find(".patches");
   ASSERT_NE(name, sentence.npos) << sentence;
   EXPECT_EQ(sentence.substr(0, name - 32), "cannot write '" + folder.text() + "/cache/");
-  EXPECT_EQ(sentence.substr(name), ".patches': File too large; check the path");
+  EXPECT_EQ(sentence.substr(name), ".patches': File too large; free some space");
   EXPECT_EQ(files_in(folder.path() / "cache", ".patches").size(), 0U);
   const std::filesystem::directory_iterator all(folder.path() / "cache");
   EXPECT_EQ(std::distance(begin(all), end(all)), 1);  // the index, which is whole

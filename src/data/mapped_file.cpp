@@ -17,7 +17,7 @@ namespace probedarts::data {
 namespace {
 
 [[noreturn]] void fail(const char* verb, const std::filesystem::path& path, int error) {
-  const char* advice = error == ENOSPC || error == EDQUOT ? "free some space"
+  const char* advice = error == ENOSPC || error == EDQUOT || error == EFBIG ? "free some space"
                        : error == EACCES || error == EROFS || error == EPERM
                            ? "check its permissions"
                            : "check the path";

@@ -249,12 +249,17 @@ void write_synthetic_dataset(const std::filesystem::path& folder, const SynthOpt
     throw UserError(fmt::format("{}: the folder cannot be made: {}; check the path",
                                 folder.string(), error.message()));
   }
-  DatasetWriter writer(folder, options);
-  for (const Counts& counts :
-       {Counts{"train", options.train}, {"valid", options.valid}, {"test", options.test}}) {
-    writer.write_split(counts);
+  try {
+    DatasetWriter writer(folder, options);
+    for (const Counts& counts :
+         {Counts{"train", options.train}, {"valid", options.valid}, {"test", options.test}}) {
+      writer.write_split(counts);
+    }
+    writer.finish();
+  } catch (const UserError&) {  // a half-written data set would pass for a whole one
+    std::filesystem::remove_all(folder / "images", error);
+    throw;
   }
-  writer.finish();
 }
 
 }  // namespace probedarts::data

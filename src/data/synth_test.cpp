@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 
 #include "core/files.hpp"
+#include "data/file_size_limit.hpp"
 #include "data/image.hpp"
 #include "data/scratch_folder.hpp"
 #include "data/synth_field.hpp"
@@ -214,6 +215,20 @@ TEST(WriteSyntheticDataset, RefusesAFolderThatIsNotEmpty) {
       sentence_of([&] { write_synthetic_dataset(folder.path() / "set", {}); }),
       folder.text() + "/set: exists and is not an empty folder; choose another one or remove it");
   EXPECT_EQ(read_file(folder.path() / "set" / "precious"), "data");
+}
+
+TEST(WriteSyntheticDataset, LeavesNothingWhenAnImageCannotBeWritten) {
+  const ScratchFolder folder;
+  std::string sentence;
+  {
+    const testing::FileSizeLimit limit(2000);
+    sentence = sentence_of([&] {
+      write_synthetic_dataset(folder.path() / "set", {64, 3, 0, 0, false, 1});
+    });
+  }
+  EXPECT_EQ(sentence, "cannot write '" + folder.text() +
+                          "/set/images/train/000000.png': File too large; free some space");
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path() / "set"));
 }
 
 TEST(WriteSyntheticDataset, RefusesOptionsThatMakeNoDataSet) {
