@@ -5,6 +5,7 @@ find_package(nlohmann_json 3.9 REQUIRED)
 find_package(CLI11 2.1 REQUIRED)
 find_package(tomlplusplus 3.0 REQUIRED)
 find_package(fmt 9 REQUIRED)
+find_package(hwy 1.0 REQUIRED)  # SIMD of the kernels
 if(PROBEDARTS_TESTS)
   find_package(GTest REQUIRED)
 endif()

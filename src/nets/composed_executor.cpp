@@ -18,13 +18,13 @@
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv2d.h>
-#include <ATen/ops/empty_like.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/max_pool2d.h>
 #include <ATen/ops/relu.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "core/errors.hpp"
@@ -258,7 +258,8 @@ class ComposedExecutor : public Executor {
     weights_.set_requires_grad(for_weights);
     alpha_ = state.alpha.detach();
     alpha_.set_requires_grad(for_alpha);
-    at::Tensor batch = at::empty_like(state.statistics);
+    at::Tensor batch =
+        at::zeros_like(state.statistics);  // momentum 1 multiplies what is there by 0
     const at::Tensor pixels = images.contiguous(at::MemoryFormat::ChannelsLast);
     logits_ = composed_logits(layout_, split_parameters(layout_, weights_), alpha_,
                               state.statistics, batch, pixels, mode);

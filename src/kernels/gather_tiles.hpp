@@ -1,0 +1,8 @@
+#pragma once
+
+namespace probedarts::kernels {
+
+/// Pixels gathered at a time; with a few hundred channels a tile still fits the level-2 cache.
+inline constexpr int kGatherPixels = 32;
+
+}  // namespace probedarts::kernels

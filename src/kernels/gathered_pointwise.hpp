@@ -1,0 +1,48 @@
+#pragma once
+
+#include <span>
+
+#include "kernels/feature_map.hpp"
+#include "kernels/moments.hpp"
+
+/// A product over channels whose input pixel is gathered from several maps: the preprocessing
+/// convolution (the states that a cell concatenates, never concatenated), the factorised reduce
+/// (every state twice, the second time one pixel down and right), and the convolutions of the stems
+/// (one source per tap of the window).
+namespace probedarts::kernels {
+
+/// Output pixel (row, column) takes all channels of pixel (row * stride + down, column * stride +
+/// right), or zeros outside.
+struct GatherSource {
+  const float* values;
+  float* gradient;  ///< backward adds here; null where it is not wanted
+  MapShape shape;
+  int stride, down, right;
+};
+
+/// Whether ReLU comes before the product.
+enum class Rectify { kNo, kYes };
+
+struct GatherShape {
+  MapShape out;
+  int depth;  ///< sum of the sources' channels
+  Rectify rectify;
+};
+
+/// Floats of scratch for both directions.
+std::size_t gather_scratch_floats(const GatherShape& shape);
+
+/// y[pixel][o] = sum over gathered channels k of weights[k][o].
+/// \param weights  [depth][out channels].
+/// \param moments  of y, added to; or null.
+void gathered_forward(const GatherShape& shape, std::span<const GatherSource> sources,
+                      const float* weights, float* scratch, float* y, const Moments* moments);
+
+/// Adds the gradients of the sources and, where not null, of the weights.
+/// \param weights   [out channels][depth], the transpose of what the forward takes.
+/// \param gradient  of the weights, [out channels][depth], or null.
+void gathered_backward(const GatherShape& shape, std::span<const GatherSource> sources,
+                       const float* weights, const Cotangent& cotangent, float* scratch,
+                       float* gradient);
+
+}  // namespace probedarts::kernels

@@ -1,0 +1,163 @@
+// Products of small matrices with the innermost dimension a multiple of kChannelBlock, held in
+// register tiles.
+#if defined(PROBEDARTS_KERNELS_MATRIX_INL_HPP_) == defined(HWY_TARGET_TOGGLE)
+#ifdef PROBEDARTS_KERNELS_MATRIX_INL_HPP_
+#undef PROBEDARTS_KERNELS_MATRIX_INL_HPP_
+#else
+#define PROBEDARTS_KERNELS_MATRIX_INL_HPP_
+#endif
+
+#include "kernels/simd-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace probedarts::kernels {
+namespace HWY_NAMESPACE {
+
+/// A row-major matrix in memory: rows `step` floats apart.
+struct Rows {
+  const float* first;
+  std::ptrdiff_t step;
+};
+struct MutableRows {
+  float* first;
+  std::ptrdiff_t step;
+};
+
+/// P rows, V vectors of columns of y = x w.
+template <int P, int V>
+HWY_INLINE void product_tile(Rows x, Rows w, int depth, MutableRows y) {
+  Vector sum[P][V];
+  HWY_UNROLL(16)
+  for (int p = 0; p < P; ++p) {
+    HWY_UNROLL(4)
+    for (int v = 0; v < V; ++v) {
+      sum[p][v] = zero();
+    }
+  }
+  for (int k = 0; k < depth; ++k) {
+    Vector weight[V];
+    HWY_UNROLL(4)
+    for (int v = 0; v < V; ++v) {
+      weight[v] = load(w.first + k * w.step + v * kLanes);
+    }
+    HWY_UNROLL(16)
+    for (int p = 0; p < P; ++p) {
+      const Vector value = broadcast(x.first[p * x.step + k]);
+      HWY_UNROLL(4)
+      for (int v = 0; v < V; ++v) {
+        sum[p][v] = hn::MulAdd(value, weight[v], sum[p][v]);
+      }
+    }
+  }
+  HWY_UNROLL(16)
+  for (int p = 0; p < P; ++p) {
+    HWY_UNROLL(4)
+    for (int v = 0; v < V; ++v) {
+      store(sum[p][v], y.first + p * y.step + v * kLanes);
+    }
+  }
+}
+
+template <int V>
+HWY_INLINE void product_columns(Rows x, Rows w, int depth, MutableRows y, int rows) {
+  constexpr int kTall = kManyRegisters ? (V == 1 ? 16 : 8) : (V == 1 ? 8 : 4);
+  int r = 0;
+  const auto advance = [&](int by) HWY_ATTR {
+    x.first += by * x.step;
+    y.first += by * y.step;
+    r += by;
+  };
+  while (rows - r >= kTall) {
+    product_tile<kTall, V>(x, w, depth, y);
+    advance(kTall);
+  }
+  if (kTall > 8 && rows - r >= 8) {
+    product_tile<8, V>(x, w, depth, y);
+    advance(8);
+  }
+  if (kTall > 4 && rows - r >= 4) {
+    product_tile<4, V>(x, w, depth, y);
+    advance(4);
+  }
+  if (rows - r >= 2) {
+    product_tile<2, V>(x, w, depth, y);
+    advance(2);
+  }
+  if (rows - r >= 1) {
+    product_tile<1, V>(x, w, depth, y);
+  }
+}
+
+/// y[r][o] = sum_k x[r][k] w[k][o],  r < rows, k < depth, o < columns.
+HWY_INLINE void product(Rows x, Rows w, int depth, MutableRows y, int rows, int columns) {
+  constexpr int kWide = 2;
+  int o = 0;
+  for (; o + kWide * kLanes <= columns; o += kWide * kLanes) {
+    product_columns<kWide>(x, {w.first + o, w.step}, depth, {y.first + o, y.step}, rows);
+  }
+  for (; o < columns; o += kLanes) {
+    product_columns<1>(x, {w.first + o, w.step}, depth, {y.first + o, y.step}, rows);
+  }
+}
+
+/// R rows, V vectors of columns of g += dy' z.
+template <int R, int V>
+HWY_INLINE void outer_tile(Rows dy, Rows z, int pixels, MutableRows g) {
+  Vector sum[R][V];
+  HWY_UNROLL(16)
+  for (int r = 0; r < R; ++r) {
+    HWY_UNROLL(4)
+    for (int v = 0; v < V; ++v) {
+      sum[r][v] = load(g.first + r * g.step + v * kLanes);
+    }
+  }
+  for (int p = 0; p < pixels; ++p) {
+    Vector value[V];
+    HWY_UNROLL(4)
+    for (int v = 0; v < V; ++v) {
+      value[v] = load(z.first + p * z.step + v * kLanes);
+    }
+    HWY_UNROLL(16)
+    for (int r = 0; r < R; ++r) {
+      const Vector left = broadcast(dy.first[p * dy.step + r]);
+      HWY_UNROLL(4)
+      for (int v = 0; v < V; ++v) {
+        sum[r][v] = hn::MulAdd(left, value[v], sum[r][v]);
+      }
+    }
+  }
+  HWY_UNROLL(16)
+  for (int r = 0; r < R; ++r) {
+    HWY_UNROLL(4)
+    for (int v = 0; v < V; ++v) {
+      store(sum[r][v], g.first + r * g.step + v * kLanes);
+    }
+  }
+}
+
+template <int R, int V>
+HWY_INLINE void outer_rows(Rows dy, Rows z, int pixels, MutableRows g, int rows) {
+  static_assert(kChannelBlock % R == 0, "rows are a multiple of the channel block");
+  for (int r = 0; r < rows; r += R) {
+    outer_tile<R, V>({dy.first + r, dy.step}, z, pixels, {g.first + r * g.step, g.step});
+  }
+}
+
+/// g[r][k] += sum_p dy[p][r] z[p][k],  r < rows, k < columns, p < pixels.
+HWY_INLINE void outer_product(Rows dy, Rows z, int pixels, MutableRows g, int rows, int columns) {
+  int k = 0;
+  for (; k + 2 * kLanes <= columns; k += 2 * kLanes) {
+    outer_rows<kManyRegisters ? 8 : 4, 2>(dy, {z.first + k, z.step}, pixels, {g.first + k, g.step},
+                                          rows);
+  }
+  for (; k < columns; k += kLanes) {
+    outer_rows<kManyRegisters ? 16 : 8, 1>(dy, {z.first + k, z.step}, pixels, {g.first + k, g.step},
+                                           rows);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace probedarts::kernels
+HWY_AFTER_NAMESPACE();
+
+#endif  // PROBEDARTS_KERNELS_MATRIX_INL_HPP_

@@ -1,0 +1,141 @@
+#include "kernels/separable_block.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/separable_block.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "kernels/block_tiles.hpp"
+#include "kernels/depthwise-inl.hpp"
+#include "kernels/matrix-inl.hpp"
+#include "kernels/moments-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace probedarts::kernels {
+namespace HWY_NAMESPACE {
+namespace {
+
+void rectify_padded_of(const float* src, const float* scale, const float* shift,
+                       const PaddedImage& dst) {
+  const MapShape& shape = dst.shape;
+  const std::ptrdiff_t row_floats = static_cast<std::ptrdiff_t>(shape.width) * shape.channels;
+  zero_border(dst);
+  for (int row = 0; row < shape.height; ++row, src += row_floats) {
+    float* to = dst.at(row, 0);
+    if (scale == nullptr) {
+      for (std::ptrdiff_t i = 0; i < row_floats; i += kLanes) {
+        store(rectified(load(src + i)), to + i);
+      }
+      continue;
+    }
+    for (int c = 0; c < shape.channels; c += kLanes) {
+      const Vector a = load(scale + c);
+      const Vector b = load(shift + c);
+      for (std::ptrdiff_t i = c; i < row_floats; i += shape.channels) {
+        store(rectified(hn::MulAdd(a, load(src + i), b)), to + i);
+      }
+    }
+  }
+}
+
+void block_forward_of(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
+                      float* scratch, float* y, const Moments* moments) {
+  const int channels = shape.out.channels;
+  const TapList taps =
+      window_taps(shape.kernel, shape.dilation, in.pitch(), channels, weights.depthwise);
+  const int tile_rows = rows_of_tile(shape.out);
+  const std::ptrdiff_t row_floats = static_cast<std::ptrdiff_t>(shape.out.width) * channels;
+  for (int first = 0; first < shape.out.height; first += tile_rows) {
+    const int rows = std::min(tile_rows, shape.out.height - first);
+    for (int row = 0; row < rows; ++row) {
+      const float* src = in.at((first + row) * shape.stride - shape.padding(), -shape.padding());
+      tap_row<Store::kAssign>(taps, {src, shape.stride * channels},
+                              {scratch + row * row_floats, channels}, shape.out.width, channels);
+    }
+    float* out = y + first * row_floats;
+    const int pixels = rows * shape.out.width;
+    product({scratch, channels}, {weights.pointwise_transposed, channels}, channels,
+            {out, channels}, pixels, channels);
+    if (moments != nullptr) {
+      add_tile(out, pixels, channels, *moments);
+    }
+  }
+}
+
+void add_where_positive_of(const PaddedImage& image, const float* src, float* dst) {
+  const std::ptrdiff_t row_floats =
+      static_cast<std::ptrdiff_t>(image.shape.width) * image.shape.channels;
+  for (int row = 0; row < image.shape.height; ++row) {
+    const float* mask = image.at(row, 0);
+    for (std::ptrdiff_t i = 0; i < row_floats; i += kLanes) {
+      const Vector passed = hn::IfThenElseZero(hn::Gt(load(mask + i), zero()), load(src + i));
+      store(hn::Add(load(dst + i), passed), dst + i);
+    }
+    src += row_floats;
+    dst += row_floats;
+  }
+}
+
+void mask_and_sum_of(const PaddedImage& image, const float* src, const float* values,
+                     const float* centre, float* du, float* gradient_sum, float* product_sum) {
+  const int channels = image.shape.channels;
+  const std::ptrdiff_t row_floats = static_cast<std::ptrdiff_t>(image.shape.width) * channels;
+  for (int row = 0; row < image.shape.height; ++row) {
+    const float* mask = image.at(row, 0);
+    for (int c = 0; c < channels; c += kLanes) {
+      const Vector middle = load(centre + c);
+      Vector sum = zero();
+      Vector product = zero();
+      for (std::ptrdiff_t i = c; i < row_floats; i += channels) {
+        const Vector passed = hn::IfThenElseZero(hn::Gt(load(mask + i), zero()), load(src + i));
+        sum = hn::Add(sum, passed);
+        product = hn::MulAdd(passed, hn::Sub(load(values + i), middle), product);
+        store(passed, du + i);
+      }
+      store(hn::Add(load(gradient_sum + c), sum), gradient_sum + c);
+      store(hn::Add(load(product_sum + c), product), product_sum + c);
+    }
+    src += row_floats;
+    values += row_floats;
+    du += row_floats;
+  }
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace probedarts::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace probedarts::kernels {
+
+HWY_EXPORT(rectify_padded_of);
+HWY_EXPORT(block_forward_of);
+HWY_EXPORT(add_where_positive_of);
+HWY_EXPORT(mask_and_sum_of);
+
+void rectify_padded(const float* src, const float* scale, const float* shift,
+                    const PaddedImage& dst) {
+  HWY_DYNAMIC_DISPATCH(rectify_padded_of)(src, scale, shift, dst);
+}
+
+std::size_t block_scratch_floats(const BlockShape& shape) {
+  return 2 * tile_floats(shape.out) + padded_floats(shape.out, shape.padding());
+}
+
+void block_forward(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
+                   float* scratch, float* y, const Moments* moments) {
+  HWY_DYNAMIC_DISPATCH(block_forward_of)(shape, in, weights, scratch, y, moments);
+}
+
+void add_where_positive(const PaddedImage& image, const float* src, float* dst) {
+  HWY_DYNAMIC_DISPATCH(add_where_positive_of)(image, src, dst);
+}
+
+void mask_and_sum(const PaddedImage& image, const float* src, const float* values,
+                  const float* centre, float* du, float* gradient_sum, float* product_sum) {
+  HWY_DYNAMIC_DISPATCH(mask_and_sum_of)(image, src, values, centre, du, gradient_sum, product_sum);
+}
+
+}  // namespace probedarts::kernels
+#endif  // HWY_ONCE

@@ -1,0 +1,135 @@
+// Backward of y = P D x (D depthwise, P pointwise, x the rectified input), given dy:
+//     dz = P' dy,   dP = sum over pixels of dy z',  z = D x computed again,   dD[t] = sum of dz
+//     x[t],   dx = D' dz.
+// dz of the whole image goes into a padded image, so that D' is a gather like D: for stride 2 each
+// of the four phases of input pixels has its own taps.
+
+#include "kernels/separable_block.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/separable_block_backward.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "kernels/block_tiles.hpp"
+#include "kernels/depthwise-inl.hpp"
+#include "kernels/matrix-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace probedarts::kernels {
+namespace HWY_NAMESPACE {
+namespace {
+
+/// Fills dz and adds the pointwise gradient.
+void pointwise_backward(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
+                        const Cotangent& cotangent, const BlockGradients& gradients, float* scratch,
+                        const PaddedImage& dz) {
+  const int channels = shape.out.channels;
+  const int width = shape.out.width;
+  const std::ptrdiff_t row_floats = static_cast<std::ptrdiff_t>(width) * channels;
+  const int tile_rows = rows_of_tile(shape.out);
+  float* dy = scratch;
+  float* z = scratch + tile_floats(shape.out);
+  const TapList taps =
+      window_taps(shape.kernel, shape.dilation, in.pitch(), channels, weights.depthwise);
+  for (int first = 0; first < shape.out.height; first += tile_rows) {
+    const int rows = std::min(tile_rows, shape.out.height - first);
+    form_cotangent(cotangent, first * row_floats, rows * width, channels, dy);
+    for (int row = 0; row < rows; ++row) {
+      product({dy + row * row_floats, channels}, {weights.pointwise, channels}, channels,
+              {dz.at(first + row, 0), channels}, width, channels);
+    }
+    if (gradients.pointwise == nullptr) {
+      continue;
+    }
+    for (int row = 0; row < rows; ++row) {
+      const float* src = in.at((first + row) * shape.stride - shape.padding(), -shape.padding());
+      tap_row<Store::kAssign>(taps, {src, shape.stride * channels},
+                              {z + row * row_floats, channels}, width, channels);
+    }
+    outer_product({dy, channels}, {z, channels}, rows * width, {gradients.pointwise, channels},
+                  channels, channels);
+  }
+}
+
+void depthwise_gradient(const BlockShape& shape, const PaddedImage& in, const PaddedImage& dz,
+                        float* gradient) {
+  const int channels = shape.in.channels;
+  const TapList taps = window_taps(shape.kernel, shape.dilation, in.pitch(), channels, nullptr);
+  tap_gradient(taps, {dz.at(0, 0), channels, dz.pitch()},
+               {in.at(-shape.padding(), -shape.padding()), shape.stride * channels,
+                shape.stride * in.pitch()},
+               shape.out.height, shape.out.width, gradient, channels);
+}
+
+/// Taps that reach input pixels of one phase: iy = phase + stride * j takes dz at row j + (phase +
+/// padding - dilation * ky) / stride where that division leaves nothing.
+TapList phase_taps(const BlockShape& shape, const BlockWeights& weights, const PaddedImage& dz,
+                   int phase_y, int phase_x) {
+  TapList taps;
+  for (int ky = 0; ky < shape.kernel; ++ky) {
+    const int from_y = phase_y + shape.padding() - shape.dilation * ky;
+    for (int kx = 0; kx < shape.kernel; ++kx) {
+      const int from_x = phase_x + shape.padding() - shape.dilation * kx;
+      if (from_y % shape.stride == 0 && from_x % shape.stride == 0) {
+        taps.add(from_y / shape.stride * dz.pitch() +
+                     static_cast<std::ptrdiff_t>(from_x / shape.stride) * shape.in.channels,
+                 weights.depthwise + (ky * shape.kernel + kx) * shape.in.channels);
+      }
+    }
+  }
+  return taps;
+}
+
+void depthwise_transposed(const BlockShape& shape, const BlockWeights& weights,
+                          const PaddedImage& dz, float* input_gradient) {
+  const int channels = shape.in.channels;
+  const int stride = shape.stride;
+  for (int phase_y = 0; phase_y < stride; ++phase_y) {
+    for (int phase_x = 0; phase_x < stride; ++phase_x) {
+      const TapList taps = phase_taps(shape, weights, dz, phase_y, phase_x);
+      const int columns = (shape.in.width - phase_x + stride - 1) / stride;
+      if (taps.count == 0 || columns == 0) {
+        continue;
+      }
+      for (int iy = phase_y, row = 0; iy < shape.in.height; iy += stride, ++row) {
+        float* to = input_gradient +
+                    (static_cast<std::ptrdiff_t>(iy) * shape.in.width + phase_x) * channels;
+        tap_row<Store::kAdd>(taps, {dz.at(row, 0), channels}, {to, stride * channels}, columns,
+                             channels);
+      }
+    }
+  }
+}
+
+void block_backward_of(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
+                       const Cotangent& cotangent, const BlockGradients& gradients, float* scratch,
+                       float* input_gradient) {
+  const PaddedImage dz{scratch + 2 * tile_floats(shape.out), shape.out, shape.padding()};
+  zero_border(dz);
+  pointwise_backward(shape, in, weights, cotangent, gradients, scratch, dz);
+  if (gradients.depthwise != nullptr) {
+    depthwise_gradient(shape, in, dz, gradients.depthwise);
+  }
+  depthwise_transposed(shape, weights, dz, input_gradient);
+}
+
+}  // namespace
+}  // namespace HWY_NAMESPACE
+}  // namespace probedarts::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace probedarts::kernels {
+
+HWY_EXPORT(block_backward_of);
+
+void block_backward(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
+                    const Cotangent& cotangent, const BlockGradients& gradients, float* scratch,
+                    float* input_gradient) {
+  HWY_DYNAMIC_DISPATCH(block_backward_of)
+  (shape, in, weights, cotangent, gradients, scratch, input_gradient);
+}
+
+}  // namespace probedarts::kernels
+#endif  // HWY_ONCE

@@ -1,0 +1,317 @@
+// The executor on our own kernels: CPU, float32. Torch meets the kernels here: checks, contiguity,
+// the head, and the gradient of the softmax.
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include <ATen/ops/empty.h>
+#include <ATen/ops/zeros.h>
+
+#include "core/errors.hpp"
+#include "nets/executor.hpp"
+#include "nets/fused_passes.hpp"
+#include "nets/fused_weights.hpp"
+
+namespace probedarts::nets {
+namespace {
+
+constexpr std::size_t kColumns = space::kPrimitiveCount;
+
+/// softmax over the last dimension of alpha [2, edges, 8], in double precision.
+void softmax_rows(const at::Tensor& alpha, std::vector<double>& weights) {
+  const float* logits = alpha.data_ptr<float>();
+  weights.resize(static_cast<std::size_t>(alpha.numel()));
+  for (std::size_t row = 0; row < weights.size(); row += kColumns) {
+    const auto highest =
+        static_cast<double>(*std::max_element(logits + row, logits + row + kColumns));
+    double sum = 0.0;
+    for (std::size_t i = row; i < row + kColumns; ++i) {
+      weights[i] = std::exp(static_cast<double>(logits[i]) - highest);
+      sum += weights[i];
+    }
+    for (std::size_t i = row; i < row + kColumns; ++i) {
+      weights[i] /= sum;
+    }
+  }
+}
+
+/// Gradient in alpha from that in its softmax: w (dw - sum w dw).
+at::Tensor softmax_gradient(const std::vector<double>& weights, const std::vector<double>& gradient,
+                            at::IntArrayRef shape) {
+  at::Tensor result = at::empty(shape, at::kFloat);
+  float* values = result.data_ptr<float>();
+  for (std::size_t row = 0; row < weights.size(); row += kColumns) {
+    double mean = 0.0;
+    for (std::size_t i = row; i < row + kColumns; ++i) {
+      mean += weights[i] * gradient[i];
+    }
+    for (std::size_t i = row; i < row + kColumns; ++i) {
+      values[i] = static_cast<float>(weights[i] * (gradient[i] - mean));
+    }
+  }
+  return result;
+}
+
+bool is_plain(const at::Tensor& tensor) {
+  return tensor.is_cpu() && tensor.scalar_type() == at::kFloat && tensor.is_contiguous();
+}
+
+class FusedExecutor : public Executor {
+ public:
+  FusedExecutor(const NetworkLayout& layout, int threads) : layout_(layout), threads_(threads) {}
+
+  at::Tensor forward(NetworkState& state, const at::Tensor& images, Mode mode,
+                     Wanted wanted) override {
+    require(is_plain(state.weights) && is_plain(state.statistics) && is_plain(state.alpha),
+            "the fused executor takes float32 states on the CPU");
+    require(images.is_cpu() && images.scalar_type() == at::kFloat && images.dim() == 4 &&
+                images.size(0) > 0 && images.size(1) == 3,
+            "the fused executor takes float32 images [B, 3, H, W] on the CPU");
+    plan_for(images);
+    weights_ = state.weights;  // the head's gradient reads them again
+    statistics_ = state.statistics;
+    softmax_rows(state.alpha, edge_weights_);
+    mode_ = mode;
+    wanted_ = wanted;
+    const fused::Context context = make_context(nullptr);
+    pack_weights(context);
+    load_images(context, images);
+    fused::run_forward(context);
+    if (mode == Mode::kTrain) {
+      ++state.batches_tracked;
+    }
+    pending_ = wanted != Wanted::kNothing;
+    return head_forward(context);
+  }
+
+  Gradients backward(const at::Tensor& logits_gradient) override {
+    require(pending_, "backward needs a forward that wanted gradients");
+    pending_ = false;
+    Gradients gradients;
+    float* weight_gradient = nullptr;
+    if (wanted_ != Wanted::kAlpha) {
+      gradients.weights = at::zeros({layout_.weight_count}, at::kFloat);
+      weight_gradient = gradients.weights.data_ptr<float>();
+    }
+    edge_gradient_.assign(edge_weights_.size(), 0.0);
+    const fused::Context context = make_context(weight_gradient);
+    mark_wanted(context);
+    zero_gradients(context);
+    const at::Tensor wanted_logits = logits_gradient.to(at::kFloat).contiguous();
+    head_backward(context, wanted_logits.data_ptr<float>(), weight_gradient);
+    fused::run_backward(context);
+    if (wanted_ != Wanted::kWeights) {
+      gradients.alpha =
+          softmax_gradient(edge_weights_, edge_gradient_,
+                           {2, layout_.alpha_edges, static_cast<std::int64_t>(kColumns)});
+    }
+    return gradients;
+  }
+
+ private:
+  void plan_for(const at::Tensor& images) {
+    const auto batch = static_cast<int>(images.size(0));
+    const auto height = static_cast<int>(images.size(2));
+    const auto width = static_cast<int>(images.size(3));
+    if (!plan_ || plan_->batch != batch || plan_->height != height || plan_->width != width) {
+      space::validate_image_size(layout_.spec, height, width);
+      plan_ = fused::make_plan(layout_, batch, height, width);
+      memory_.prepare(*plan_, threads_.threads());
+      features_.reserve(static_cast<std::size_t>(batch) * head_floats());
+      feature_gradient_.reserve(static_cast<std::size_t>(batch) * head_floats());
+    }
+  }
+
+  fused::Context make_context(float* weight_gradient) {
+    const bool relaxed = layout_.alpha_edges > 0;
+    return {layout_,
+            *plan_,
+            memory_,
+            threads_,
+            mode_,
+            wanted_,
+            {weights_.data_ptr<float>(), statistics_.data_ptr<float>(),
+             relaxed ? edge_weights_.data() : nullptr, weight_gradient,
+             relaxed ? edge_gradient_.data() : nullptr}};
+  }
+
+  void pack_weights(const fused::Context& context) {
+    const float* weights = context.network.weights;
+    float* packed = memory_.packed.data();
+    threads_.run(static_cast<int>(plan_->states.size()), [&](int index, int) {
+      const fused::State& state = plan_->states[static_cast<std::size_t>(index)];
+      if (state.made_by) {
+        fused::pack(layout_, *state.made_by, weights, packed);
+      }
+      for (const fused::GatherUnit& unit : state.reduces) {
+        fused::pack(layout_, unit, weights, packed);
+      }
+      for (const fused::BlockUnit& unit : state.firsts) {
+        fused::pack(layout_, unit, weights, packed);
+      }
+      for (const fused::SecondBlock& second : state.seconds) {
+        fused::pack(layout_, second.block, weights, packed);
+      }
+    });
+  }
+
+  /// Images of any strides to channels innermost, padded with zero channels.
+  static void load_images(const fused::Context& context, const at::Tensor& images) {
+    const fused::Slab& slab = context.plan.states[0].value;
+    const float* pixels = images.data_ptr<float>();
+    context.for_each_image([&](int image, int, fused::Workspace&) {
+      float* to = context.image_of(slab, image);
+      std::fill_n(to, slab.shape.floats(), 0.0F);
+      const float* from = pixels + image * images.stride(0);
+      for (int row = 0; row < slab.shape.height; ++row) {
+        for (int column = 0; column < slab.shape.width; ++column, to += slab.shape.channels) {
+          for (int c = 0; c < 3; ++c) {
+            to[c] = from[c * images.stride(1) + row * images.stride(2) + column * images.stride(3)];
+          }
+        }
+      }
+    });
+  }
+
+  std::size_t head_floats() const {
+    std::size_t floats = 0;
+    for (const std::size_t s : plan_->head) {
+      floats += static_cast<std::size_t>(plan_->states[s].value.shape.channels);
+    }
+    return floats;
+  }
+
+  /// Calls visit(index into the padded features, index into the classifier's inputs).
+  template <typename Visit>
+  void for_each_feature(const Visit& visit) const {
+    std::size_t padded = 0;
+    std::size_t feature = 0;
+    for (const std::size_t s : plan_->head) {
+      const fused::State& state = plan_->states[s];
+      for (int c = 0; c < state.channels; ++c) {
+        visit(padded + static_cast<std::size_t>(c), feature++);
+      }
+      padded += static_cast<std::size_t>(state.value.shape.channels);
+    }
+  }
+
+  /// Global average pool and classifier.
+  at::Tensor head_forward(const fused::Context& context) {
+    const std::size_t floats = head_floats();
+    context.for_each_image([&](int image, int, fused::Workspace&) {
+      float* features = features_.data() + static_cast<std::size_t>(image) * floats;
+      for (const std::size_t s : plan_->head) {
+        const fused::Slab& value = plan_->states[s].value;
+        kernels::channel_means(context.image_of(value, image),
+                               static_cast<int>(value.shape.pixels()), value.shape.channels,
+                               features);
+        features += value.shape.channels;
+      }
+    });
+    const int classes = layout_.spec.classes;
+    const float* weight =
+        context.network.weights + layout_.parameters[layout_.classifier_weight].offset;
+    const float* bias =
+        context.network.weights + layout_.parameters[layout_.classifier_bias].offset;
+    at::Tensor logits = at::empty({plan_->batch, classes}, at::kFloat);
+    float* to = logits.data_ptr<float>();
+    for (int image = 0; image < plan_->batch; ++image) {
+      const float* features = features_.data() + static_cast<std::size_t>(image) * floats;
+      for (int k = 0; k < classes; ++k) {
+        double sum = static_cast<double>(bias[k]);
+        for_each_feature([&](std::size_t padded, std::size_t feature) {
+          const auto at = static_cast<std::size_t>(k * layout_.feature_channels) + feature;
+          sum += static_cast<double>(features[padded]) * static_cast<double>(weight[at]);
+        });
+        *to++ = static_cast<float>(sum);
+      }
+    }
+    return logits;
+  }
+
+  /// Classifier gradients, and the features' gradient spread over the pixels of the head's states.
+  void head_backward(const fused::Context& context, const float* logits_gradient,
+                     float* weight_gradient) {
+    const int classes = layout_.spec.classes;
+    const std::size_t floats = head_floats();
+    const ParameterInfo& weight = layout_.parameters[layout_.classifier_weight];
+    const ParameterInfo& bias = layout_.parameters[layout_.classifier_bias];
+    std::fill_n(feature_gradient_.data(), static_cast<std::size_t>(plan_->batch) * floats, 0.0F);
+    for (int image = 0; image < plan_->batch; ++image) {
+      const float* features = features_.data() + static_cast<std::size_t>(image) * floats;
+      float* gradient = feature_gradient_.data() + static_cast<std::size_t>(image) * floats;
+      for (int k = 0; k < classes; ++k) {
+        const float from = logits_gradient[image * classes + k];
+        if (weight_gradient != nullptr) {
+          weight_gradient[bias.offset + k] += from;
+        }
+        for_each_feature([&](std::size_t padded, std::size_t feature) {
+          const auto at = static_cast<std::size_t>(k * layout_.feature_channels) + feature;
+          gradient[padded] +=
+              from * context.network.weights[static_cast<std::size_t>(weight.offset) + at];
+          if (weight_gradient != nullptr) {
+            weight_gradient[static_cast<std::size_t>(weight.offset) + at] +=
+                from * features[padded];
+          }
+        });
+      }
+    }
+    context.for_each_image([&](int image, int, fused::Workspace&) {
+      float* gradient = feature_gradient_.data() + static_cast<std::size_t>(image) * floats;
+      for (const std::size_t s : plan_->head) {
+        const fused::Slab& slab = plan_->states[s].gradient;
+        const auto pixels = static_cast<float>(slab.shape.pixels());
+        std::for_each_n(gradient, slab.shape.channels, [&](float& value) { value /= pixels; });
+        kernels::add_to_pixels(gradient, static_cast<int>(slab.shape.pixels()), slab.shape.channels,
+                               context.image_of(slab, image));
+        gradient += slab.shape.channels;
+      }
+    });
+  }
+
+  /// A state wants its gradient when something that is asked for lies in it or before it.
+  void mark_wanted(const fused::Context& context) {
+    std::vector<bool>& wants = memory_.wants_gradient;
+    for (std::size_t s = 1; s < plan_->states.size(); ++s) {
+      const fused::State& state = plan_->states[s];
+      const auto& made_by = state.made_by;
+      wants[s] = context.for_weights() || !made_by ||
+                 std::any_of(made_by->sources.begin(), made_by->sources.end(),
+                             [&](const fused::Source& source) { return wants[source.state]; });
+    }
+  }
+
+  void zero_gradients(const fused::Context& context) {
+    context.for_each_image([&](int image, int chunk, fused::Workspace&) {
+      if (image == context.first_image(chunk)) {
+        std::fill_n(context.sums(chunk), plan_->slots, 0.0F);
+      }
+      for (std::size_t s = 1; s < plan_->states.size(); ++s) {
+        const fused::Slab& slab = plan_->states[s].gradient;
+        if (memory_.wants_gradient[s]) {
+          std::fill_n(context.image_of(slab, image), slab.shape.floats(), 0.0F);
+        }
+      }
+    });
+  }
+
+  const NetworkLayout& layout_;
+  kernels::ThreadPool threads_;
+  std::optional<fused::Plan> plan_;
+  fused::Memory memory_;
+  at::Tensor weights_, statistics_;
+  std::vector<double> edge_weights_, edge_gradient_;
+  kernels::FloatBuffer features_, feature_gradient_;
+  Mode mode_ = Mode::kTrain;
+  Wanted wanted_ = Wanted::kNothing;
+  bool pending_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> make_fused_executor(const NetworkLayout& layout, int threads) {
+  return std::make_unique<FusedExecutor>(layout, threads);
+}
+
+}  // namespace probedarts::nets

@@ -1,0 +1,176 @@
+// The fused executor against the composed one. Both run in float32 and both are measured against
+// the composed executor in float64 on the same numbers. What float32 costs is not known beforehand:
+// a pixel within rounding of a kink (ReLU, a tie of the max pool) sends its gradient elsewhere. So
+// the composed executor runs a few times on images that differ in their last bits; the fused result
+// may be no further from the truth than a small multiple of the furthest of those.
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+
+#include "core/errors.hpp"
+#include "core/random.hpp"
+#include "nets/executor.hpp"
+
+namespace probedarts::nets {
+namespace {
+
+struct Case {
+  std::string name;
+  space::NetworkSpec spec;
+  int batch, height, width;
+};
+
+void PrintTo(const Case& tested, std::ostream* out) { *out << tested.name; }
+
+space::NetworkSpec spec_of(space::Stem stem, int channels, int cells, int nodes, int classes) {
+  space::NetworkSpec spec;
+  spec.stem = stem;
+  spec.channels = channels;
+  spec.cells = cells;
+  spec.nodes = nodes;
+  spec.classes = classes;
+  return spec;
+}
+
+at::Tensor normal(at::IntArrayRef shape, const std::string& name) {
+  at::Tensor values = at::empty(shape, at::kDouble);
+  Stream stream(7, name);
+  for (std::int64_t i = 0; i < values.numel(); ++i) {
+    values.data_ptr<double>()[i] = stream.normal();
+  }
+  return values.to(at::kFloat);
+}
+
+/// The images moved by a share of their size, by the last bit or two of a float32.
+at::Tensor nudged(const at::Tensor& images, double share) {
+  return images.to(at::kDouble).mul(1.0 + share).to(at::kFloat);
+}
+
+NetworkState in_double(const NetworkState& state) {
+  return {state.weights.to(at::kDouble), state.statistics.to(at::kDouble),
+          state.alpha.to(at::kDouble), state.batches_tracked};
+}
+
+struct Outcome {
+  at::Tensor logits, statistics, weights, alpha;
+};
+
+Outcome run(Executor& executor, NetworkState state, const at::Tensor& images,
+            const at::Tensor& logits_gradient, Mode mode, Wanted wanted) {
+  Outcome outcome;
+  outcome.logits = executor.forward(state, images, mode, wanted);
+  outcome.statistics = state.statistics;
+  if (wanted != Wanted::kNothing) {
+    const Gradients gradients = executor.backward(logits_gradient);
+    outcome.weights = gradients.weights;
+    outcome.alpha = gradients.alpha;
+  }
+  return outcome;
+}
+
+/// |a - truth| / |truth| in the Euclidean norm.
+double distance(const at::Tensor& a, const at::Tensor& truth) {
+  const at::Tensor wide = a.to(at::kDouble).contiguous();
+  const at::Tensor exact = truth.contiguous();
+  double apart = 0.0;
+  double size = 0.0;
+  for (std::int64_t i = 0; i < exact.numel(); ++i) {
+    const double expected = exact.data_ptr<double>()[i];
+    apart += std::pow(wide.data_ptr<double>()[i] - expected, 2);
+    size += expected * expected;
+  }
+  return std::sqrt(apart / size);
+}
+
+void expect_as_close(const char* what, const at::Tensor& fused,
+                     const std::vector<at::Tensor>& composed, const at::Tensor& truth) {
+  ASSERT_EQ(fused.defined(), truth.defined()) << what;
+  if (!truth.defined()) {
+    return;
+  }
+  ASSERT_EQ(fused.sizes(), truth.sizes()) << what;
+  double furthest = 0.0;
+  for (const at::Tensor& result : composed) {
+    furthest = std::max(furthest, distance(result, truth));
+  }
+  // Floor: a few float32 roundings (6e-8 each) in a chain of some dozen layers.
+  EXPECT_LE(distance(fused, truth), 3.0 * furthest + 2e-6)
+      << what << ", composed is at " << furthest;
+}
+
+std::vector<at::Tensor> each(const std::vector<Outcome>& outcomes, at::Tensor Outcome::*member) {
+  std::vector<at::Tensor> members;
+  for (const Outcome& outcome : outcomes) {
+    members.push_back(outcome.*member);
+  }
+  return members;
+}
+
+class FusedExecutor : public testing::TestWithParam<Case> {
+ protected:
+  void expect_agreement(Mode mode, Wanted wanted) {
+    const Case& shape = GetParam();
+    const NetworkLayout layout = lay_out(shape.spec);
+    NetworkState state = initial_state(layout, Precision::kFloat32, 3);
+    state.alpha.mul_(1000.0);  // weights of the edges that differ
+    if (mode == Mode::kEvaluate) {
+      state.statistics.add_(normal({layout.statistic_count}, "statistics").abs(), 0.1);
+    }
+    const at::Tensor images = normal({shape.batch, 3, shape.height, shape.width}, "images");
+    const at::Tensor gradient = normal({shape.batch, shape.spec.classes}, "gradient");
+    const Outcome truth = run(*make_composed_executor(layout), in_double(state),
+                              images.to(at::kDouble), gradient.to(at::kDouble), mode, wanted);
+    std::vector<Outcome> composed;
+    for (const double nudge : {0.0, 6e-8, -6e-8, 1.2e-7}) {
+      composed.push_back(run(*make_composed_executor(layout), state.clone(), nudged(images, nudge),
+                             gradient, mode, wanted));
+    }
+    const Outcome fused =
+        run(*make_fused_executor(layout, 2), state.clone(), images, gradient, mode, wanted);
+    expect_as_close("logits", fused.logits, each(composed, &Outcome::logits), truth.logits);
+    expect_as_close("statistics", fused.statistics, each(composed, &Outcome::statistics),
+                    truth.statistics);
+    expect_as_close("weight gradient", fused.weights, each(composed, &Outcome::weights),
+                    truth.weights);
+    expect_as_close("alpha gradient", fused.alpha, each(composed, &Outcome::alpha), truth.alpha);
+  }
+};
+
+TEST_P(FusedExecutor, AgreesInTraining) { expect_agreement(Mode::kTrain, Wanted::kBoth); }
+TEST_P(FusedExecutor, AgreesWhenOnlyAlphaIsWanted) {
+  expect_agreement(Mode::kTrain, Wanted::kAlpha);
+}
+TEST_P(FusedExecutor, AgreesWhenOnlyWeightsAreWanted) {
+  expect_agreement(Mode::kTrain, Wanted::kWeights);
+}
+TEST_P(FusedExecutor, AgreesWithRunningStatistics) {
+  expect_agreement(Mode::kEvaluate, Wanted::kBoth);
+}
+TEST_P(FusedExecutor, AgreesWhenNothingIsWanted) {
+  expect_agreement(Mode::kEvaluate, Wanted::kNothing);
+}
+
+std::string name_of_case(const testing::TestParamInfo<Case>& tested) { return tested.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(
+    Supernets, FusedExecutor,
+    testing::Values(Case{"pathology", spec_of(space::Stem::kPathology, 16, 3, 3, 5), 2, 48, 48},
+                    Case{"cifar", spec_of(space::Stem::kCifar, 16, 5, 2, 10), 5, 16, 16},
+                    Case{"one_node_one_cell", spec_of(space::Stem::kCifar, 4, 1, 1, 2), 2, 9, 11},
+                    Case{"odd_sides", spec_of(space::Stem::kPathology, 6, 3, 3, 3), 4, 37, 45},
+                    Case{"five_nodes", spec_of(space::Stem::kCifar, 18, 3, 5, 4), 2, 11, 8},
+                    Case{"one_image", spec_of(space::Stem::kCifar, 8, 4, 2, 3), 1, 17, 15},
+                    Case{"many_images", spec_of(space::Stem::kCifar, 8, 3, 2, 3), 19, 8, 8}),
+    name_of_case);
+
+}  // namespace
+}  // namespace probedarts::nets

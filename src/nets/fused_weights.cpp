@@ -1,0 +1,96 @@
+#include "nets/fused_weights.hpp"
+
+namespace probedarts::nets::fused {
+namespace {
+
+std::size_t at(int row, int column, int columns) {
+  return static_cast<std::size_t>(row) * static_cast<std::size_t>(columns) +
+         static_cast<std::size_t>(column);
+}
+
+/// Calls visit(flat index, row, column) for each weight of the gathered matrix [depth][out].
+template <typename Visit>
+void for_each_weight(const NetworkLayout& layout, const GatherUnit& unit, const Visit& visit) {
+  for (const WeightPiece& piece : unit.pieces) {
+    const auto offset = static_cast<std::size_t>(layout.parameters[piece.parameter].offset);
+    for (int o = 0; o < piece.out_count; ++o) {
+      for (int i = 0; i < piece.in_count; ++i) {
+        const std::size_t flat =
+            at(o, piece.in_first + i, piece.in_total) * static_cast<std::size_t>(piece.taps) +
+            static_cast<std::size_t>(piece.tap);
+        visit(offset + flat, piece.row + i, piece.out_first + o);
+      }
+    }
+  }
+}
+
+float sum_of_chunks(const float* first, int chunks, std::size_t stride) {
+  float sum = first[0];
+  for (int chunk = 1; chunk < chunks; ++chunk) {
+    sum += first[static_cast<std::size_t>(chunk) * stride];
+  }
+  return sum;
+}
+
+}  // namespace
+
+void pack(const NetworkLayout& layout, const BlockUnit& unit, const float* weights, float* packed) {
+  const int padded = unit.shape.in.channels;
+  const int taps = unit.shape.kernel * unit.shape.kernel;
+  const float* depthwise = weights + layout.parameters[unit.depthwise_parameter].offset;
+  const float* pointwise = weights + layout.parameters[unit.pointwise_parameter].offset;
+  for (int c = 0; c < unit.channels; ++c) {
+    for (int tap = 0; tap < taps; ++tap) {
+      packed[unit.depthwise + at(tap, c, padded)] = depthwise[at(c, tap, taps)];
+    }
+  }
+  for (int out = 0; out < unit.channels; ++out) {
+    for (int in = 0; in < unit.channels; ++in) {
+      const float weight = pointwise[at(out, in, unit.channels)];
+      packed[unit.pointwise + at(out, in, padded)] = weight;
+      packed[unit.pointwise_transposed + at(in, out, padded)] = weight;
+    }
+  }
+}
+
+void pack(const NetworkLayout& layout, const GatherUnit& unit, const float* weights,
+          float* packed) {
+  const int depth = unit.shape.depth;
+  const int padded = unit.shape.out.channels;
+  for_each_weight(layout, unit, [&](std::size_t flat, int row, int column) {
+    packed[unit.weights + at(row, column, padded)] = weights[flat];
+    packed[unit.weights_transposed + at(column, row, depth)] = weights[flat];
+  });
+}
+
+void unpack(const NetworkLayout& layout, const BlockUnit& unit, const float* partials, int chunks,
+            std::size_t stride, float* gradient) {
+  const int padded = unit.shape.in.channels;
+  const int taps = unit.shape.kernel * unit.shape.kernel;
+  const float* depthwise = partials + unit.partial;
+  const float* pointwise = depthwise + at(taps, 0, padded);
+  float* depthwise_gradient = gradient + layout.parameters[unit.depthwise_parameter].offset;
+  float* pointwise_gradient = gradient + layout.parameters[unit.pointwise_parameter].offset;
+  for (int c = 0; c < unit.channels; ++c) {
+    for (int tap = 0; tap < taps; ++tap) {
+      depthwise_gradient[at(c, tap, taps)] =
+          sum_of_chunks(depthwise + at(tap, c, padded), chunks, stride);
+    }
+  }
+  for (int out = 0; out < unit.channels; ++out) {
+    for (int in = 0; in < unit.channels; ++in) {
+      pointwise_gradient[at(out, in, unit.channels)] =
+          sum_of_chunks(pointwise + at(out, in, padded), chunks, stride);
+    }
+  }
+}
+
+void unpack(const NetworkLayout& layout, const GatherUnit& unit, const float* partials, int chunks,
+            std::size_t stride, float* gradient) {
+  for_each_weight(layout, unit, [&](std::size_t flat, int row, int column) {
+    gradient[flat] =
+        sum_of_chunks(partials + unit.partial + at(column, row, unit.shape.depth), chunks, stride);
+  });
+}
+
+}  // namespace probedarts::nets::fused
