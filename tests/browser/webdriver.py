@@ -96,6 +96,8 @@ class Browser:
     def prefer(self, scheme):
         """The colour scheme the page is told the reader prefers: "light" or "dark"."""
         self.devtools("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        # The page hears of the change when it next draws a frame; the driver waits for the promise.
+        self.js("return new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(() => go(true))));")
 
     def open(self, url):
         self.send("POST", "/url", {"url": url})
