@@ -34,8 +34,7 @@ HWY_INLINE TapList window_taps(int kernel, int dilation, std::ptrdiff_t pitch, i
   for (int ky = 0; ky < kernel; ++ky) {
     for (int kx = 0; kx < kernel; ++kx) {
       taps.add(ky * dilation * pitch + static_cast<std::ptrdiff_t>(kx * dilation) * channels,
-               weights == nullptr ? nullptr
-                                  : weights + static_cast<std::ptrdiff_t>(taps.count) * channels);
+               weights + static_cast<std::ptrdiff_t>(taps.count) * channels);
     }
   }
   return taps;
@@ -87,6 +86,10 @@ HWY_INLINE void tap_row(const TapList& list, PixelRow src, MutablePixelRow dst, 
       to.first += by * to.step;
       left -= by;
     };
+    while (kManyRegisters && left >= 16) {
+      tap_pixels<16, kStore>(list, c, from, to);
+      advance(16);
+    }
     while (left >= 8) {
       tap_pixels<8, kStore>(list, c, from, to);
       advance(8);
@@ -111,14 +114,18 @@ struct PixelGrid {
   std::ptrdiff_t step, row_step;
 };
 
-/// gradient[t] += sum over the grid of dz * x[offset_t], for N taps from `tap` on, one vector of
-/// channels.
-template <int N>
-HWY_INLINE void tap_gradient_group(const std::ptrdiff_t* offsets, PixelGrid dz, PixelGrid x,
-                                   int rows, int pixels, float* gradient, int channels) {
-  Vector sum[N];
+/// A window of K x K taps over an image: `row` and `column` floats from one tap to the next.
+struct TapWindow {
+  std::ptrdiff_t row, column;
+};
+
+/// gradient[t] += sum over the grid of dz * x[tap t] for R rows of K taps, one vector of channels.
+template <int R, int K>
+HWY_INLINE void tap_gradient_rows(TapWindow window, PixelGrid dz, PixelGrid x, int rows, int pixels,
+                                  float* gradient, int channels) {
+  Vector sum[R * K];
   HWY_UNROLL(16)
-  for (int t = 0; t < N; ++t) {
+  for (int t = 0; t < R * K; ++t) {
     sum[t] = load(gradient + t * channels);
   }
   for (int row = 0; row < rows; ++row) {
@@ -127,38 +134,38 @@ HWY_INLINE void tap_gradient_group(const std::ptrdiff_t* offsets, PixelGrid dz, 
     for (int p = 0; p < pixels; ++p) {
       const Vector value = load(left);
       HWY_UNROLL(16)
-      for (int t = 0; t < N; ++t) {
-        sum[t] = hn::MulAdd(value, load(right + offsets[t]), sum[t]);
+      for (int t = 0; t < R * K; ++t) {
+        const float* tap = right + t / K * window.row + t % K * window.column;
+        sum[t] = hn::MulAdd(value, load(tap), sum[t]);
       }
       left += dz.step;
       right += x.step;
     }
   }
   HWY_UNROLL(16)
-  for (int t = 0; t < N; ++t) {
+  for (int t = 0; t < R * K; ++t) {
     store(sum[t], gradient + t * channels);
   }
 }
 
-/// gradient[t][c] += sum over the grid of dz[c] * x[offset_t + c]; the list has 9 or 25 taps.
-HWY_INLINE void tap_gradient(const TapList& list, PixelGrid dz, PixelGrid x, int rows, int pixels,
+/// gradient[ky K + kx][c] += sum over the grid of dz[c] * x[ky window.row + kx window.column + c].
+template <int K>
+HWY_INLINE void tap_gradient(TapWindow window, PixelGrid dz, PixelGrid x, int rows, int pixels,
                              float* gradient, int channels) {
+  constexpr int kRowsAtOnce = K == 3 || kManyRegisters ? 3 : 2;
   for (int c = 0; c < channels; c += kLanes) {
     const PixelGrid left{dz.first + c, dz.step, dz.row_step};
-    const PixelGrid right{x.first + c, x.step, x.row_step};
-    std::ptrdiff_t offsets[kMaxTaps];
-    const int count = list.count;
-    for (int i = 0; i < count; ++i) {
-      offsets[i] = list.taps[i].offset;
+    PixelGrid right{x.first + c, x.step, x.row_step};
+    float* to = gradient + c;
+    int ky = 0;
+    for (; ky + kRowsAtOnce <= K; ky += kRowsAtOnce) {
+      tap_gradient_rows<kRowsAtOnce, K>(window, left, right, rows, pixels, to, channels);
+      right.first += kRowsAtOnce * window.row;
+      to += kRowsAtOnce * K * channels;
     }
-    int t = 0;
-    for (; t + 9 <= count; t += 9) {
-      tap_gradient_group<9>(offsets + t, left, right, rows, pixels, gradient + t * channels + c,
-                            channels);
-    }
-    if (t < count) {  // 25 = 9 + 9 + 7
-      tap_gradient_group<7>(offsets + t, left, right, rows, pixels, gradient + t * channels + c,
-                            channels);
+    constexpr int kLeft = K % kRowsAtOnce;
+    if constexpr (kLeft > 0) {
+      tap_gradient_rows<kLeft, K>(window, left, right, rows, pixels, to, channels);
     }
   }
 }

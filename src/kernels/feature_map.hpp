@@ -27,6 +27,9 @@ struct MapShape {
   constexpr bool operator==(const MapShape&) const = default;
 };
 
+/// Whether a result replaces what was there.
+enum class Into { kAssign, kAdd };
+
 /// Rows (or columns) that leave a window of `kernel` with "same" padding dilation * (kernel / 2).
 constexpr int strided_extent(int extent, int stride) { return (extent - 1) / stride + 1; }
 

@@ -14,9 +14,6 @@ struct MixTerm {
   const float* scale;
 };
 
-/// Whether a result replaces what was there.
-enum class Into { kAssign, kAdd };
-
 /// dst = shift + sum over terms of scale * values (kAdd: on top of dst). With the statistics of
 /// batch normalisations in scale and shift this is their application and the weighted sum over all
 /// candidates of all in-edges of a node, in one pass. \param shift  [channels] or null.

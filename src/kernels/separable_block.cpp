@@ -38,28 +38,42 @@ void rectify_padded_of(const float* src, const float* scale, const float* shift,
   }
 }
 
+template <int kStride>
+struct ForwardAtStride {
+  template <int kChannels>
+  struct Kernel {
+    static void run(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
+                    float* scratch, float* y, const Moments* moments) {
+      const int channels = kChannels > 0 ? kChannels : shape.out.channels;
+      const TapList taps =
+          window_taps(shape.kernel, shape.dilation, in.pitch(), channels, weights.depthwise);
+      const int tile_rows = rows_of_tile(shape.out);
+      const std::ptrdiff_t row_floats = static_cast<std::ptrdiff_t>(shape.out.width) * channels;
+      for (int first = 0; first < shape.out.height; first += tile_rows) {
+        const int rows = std::min(tile_rows, shape.out.height - first);
+        for (int row = 0; row < rows; ++row) {
+          const float* src = in.at((first + row) * kStride - shape.padding(), -shape.padding());
+          tap_row<Store::kAssign>(taps, {src, kStride * channels},
+                                  {scratch + row * row_floats, channels}, shape.out.width,
+                                  channels);
+        }
+        float* out = y + first * row_floats;
+        const int pixels = rows * shape.out.width;
+        product({scratch, channels}, {weights.pointwise_transposed, channels}, channels,
+                {out, channels}, pixels, channels);
+        if (moments != nullptr) {
+          add_tile(out, pixels, channels, *moments);
+        }
+      }
+    }
+  };
+};
+
 void block_forward_of(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
                       float* scratch, float* y, const Moments* moments) {
-  const int channels = shape.out.channels;
-  const TapList taps =
-      window_taps(shape.kernel, shape.dilation, in.pitch(), channels, weights.depthwise);
-  const int tile_rows = rows_of_tile(shape.out);
-  const std::ptrdiff_t row_floats = static_cast<std::ptrdiff_t>(shape.out.width) * channels;
-  for (int first = 0; first < shape.out.height; first += tile_rows) {
-    const int rows = std::min(tile_rows, shape.out.height - first);
-    for (int row = 0; row < rows; ++row) {
-      const float* src = in.at((first + row) * shape.stride - shape.padding(), -shape.padding());
-      tap_row<Store::kAssign>(taps, {src, shape.stride * channels},
-                              {scratch + row * row_floats, channels}, shape.out.width, channels);
-    }
-    float* out = y + first * row_floats;
-    const int pixels = rows * shape.out.width;
-    product({scratch, channels}, {weights.pointwise_transposed, channels}, channels,
-            {out, channels}, pixels, channels);
-    if (moments != nullptr) {
-      add_tile(out, pixels, channels, *moments);
-    }
-  }
+  const auto run = shape.stride == 1 ? choose<ForwardAtStride<1>::Kernel>(shape.out.channels)
+                                     : choose<ForwardAtStride<2>::Kernel>(shape.out.channels);
+  run(shape, in, weights, scratch, y, moments);
 }
 
 void add_where_positive_of(const PaddedImage& image, const float* src, float* dst) {

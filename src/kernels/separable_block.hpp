@@ -50,11 +50,11 @@ struct BlockGradients {
   float* pointwise;  ///< [out channel][in channel]
 };
 
-/// Adds the gradient in the rectified input (before ReLU's mask) to `input_gradient` [in
+/// The gradient in the rectified input (before ReLU's mask) goes into `input_gradient` [in
 /// pixels][channels].
 void block_backward(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
                     const Cotangent& cotangent, const BlockGradients& gradients, float* scratch,
-                    float* input_gradient);
+                    Into into, float* input_gradient);
 
 /// dst += src where the padded image is positive: the gradient of ReLU.
 void add_where_positive(const PaddedImage& image, const float* src, float* dst);

@@ -21,10 +21,11 @@ namespace HWY_NAMESPACE {
 namespace {
 
 /// Fills dz and adds the pointwise gradient.
-void pointwise_backward(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
-                        const Cotangent& cotangent, const BlockGradients& gradients, float* scratch,
-                        const PaddedImage& dz) {
-  const int channels = shape.out.channels;
+template <int kStride>
+HWY_INLINE void pointwise_backward(const BlockShape& shape, const PaddedImage& in,
+                                   const BlockWeights& weights, const Cotangent& cotangent,
+                                   float* gradient, float* scratch, const PaddedImage& dz,
+                                   int channels) {
   const int width = shape.out.width;
   const std::ptrdiff_t row_floats = static_cast<std::ptrdiff_t>(width) * channels;
   const int tile_rows = rows_of_tile(shape.out);
@@ -39,27 +40,40 @@ void pointwise_backward(const BlockShape& shape, const PaddedImage& in, const Bl
       product({dy + row * row_floats, channels}, {weights.pointwise, channels}, channels,
               {dz.at(first + row, 0), channels}, width, channels);
     }
-    if (gradients.pointwise == nullptr) {
+    if (gradient == nullptr) {
       continue;
     }
     for (int row = 0; row < rows; ++row) {
-      const float* src = in.at((first + row) * shape.stride - shape.padding(), -shape.padding());
-      tap_row<Store::kAssign>(taps, {src, shape.stride * channels},
-                              {z + row * row_floats, channels}, width, channels);
+      const float* src = in.at((first + row) * kStride - shape.padding(), -shape.padding());
+      tap_row<Store::kAssign>(taps, {src, kStride * channels}, {z + row * row_floats, channels},
+                              width, channels);
     }
-    outer_product({dy, channels}, {z, channels}, rows * width, {gradients.pointwise, channels},
-                  channels, channels);
+    outer_product({dy, channels}, {z, channels}, rows * width, {gradient, channels}, channels,
+                  channels);
   }
 }
 
-void depthwise_gradient(const BlockShape& shape, const PaddedImage& in, const PaddedImage& dz,
-                        float* gradient) {
-  const int channels = shape.in.channels;
-  const TapList taps = window_taps(shape.kernel, shape.dilation, in.pitch(), channels, nullptr);
-  tap_gradient(taps, {dz.at(0, 0), channels, dz.pitch()},
-               {in.at(-shape.padding(), -shape.padding()), shape.stride * channels,
-                shape.stride * in.pitch()},
-               shape.out.height, shape.out.width, gradient, channels);
+template <int kStride>
+HWY_INLINE void depthwise_gradient(const BlockShape& shape, const PaddedImage& in,
+                                   const PaddedImage& dz, float* gradient, int channels) {
+  const PixelGrid left{dz.at(0, 0), channels, dz.pitch()};
+  const PixelGrid right{in.at(-shape.padding(), -shape.padding()), kStride * channels,
+                        kStride * in.pitch()};
+  const std::ptrdiff_t row = shape.dilation * in.pitch();
+  // Spelled out, so that the distance of two taps is a constant.
+  if (shape.kernel == 3 && shape.dilation == 1) {
+    tap_gradient<3>({row, channels}, left, right, shape.out.height, shape.out.width, gradient,
+                    channels);
+  } else if (shape.kernel == 3) {
+    tap_gradient<3>({row, 2 * channels}, left, right, shape.out.height, shape.out.width, gradient,
+                    channels);
+  } else if (shape.dilation == 1) {
+    tap_gradient<5>({row, channels}, left, right, shape.out.height, shape.out.width, gradient,
+                    channels);
+  } else {
+    tap_gradient<5>({row, 2 * channels}, left, right, shape.out.height, shape.out.width, gradient,
+                    channels);
+  }
 }
 
 /// Taps that reach input pixels of one phase: iy = phase + stride * j takes dz at row j + (phase +
@@ -81,37 +95,56 @@ TapList phase_taps(const BlockShape& shape, const BlockWeights& weights, const P
   return taps;
 }
 
-void depthwise_transposed(const BlockShape& shape, const BlockWeights& weights,
-                          const PaddedImage& dz, float* input_gradient) {
-  const int channels = shape.in.channels;
-  const int stride = shape.stride;
-  for (int phase_y = 0; phase_y < stride; ++phase_y) {
-    for (int phase_x = 0; phase_x < stride; ++phase_x) {
+template <int kStride, Store kStore>
+HWY_INLINE void depthwise_transposed(const BlockShape& shape, const BlockWeights& weights,
+                                     const PaddedImage& dz, float* input_gradient, int channels) {
+  for (int phase_y = 0; phase_y < kStride; ++phase_y) {
+    for (int phase_x = 0; phase_x < kStride; ++phase_x) {
       const TapList taps = phase_taps(shape, weights, dz, phase_y, phase_x);
-      const int columns = (shape.in.width - phase_x + stride - 1) / stride;
-      if (taps.count == 0 || columns == 0) {
+      const int columns = (shape.in.width - phase_x + kStride - 1) / kStride;
+      if (kStore == Store::kAdd && taps.count == 0) {
         continue;
       }
-      for (int iy = phase_y, row = 0; iy < shape.in.height; iy += stride, ++row) {
+      for (int iy = phase_y, row = 0; iy < shape.in.height; iy += kStride, ++row) {
         float* to = input_gradient +
                     (static_cast<std::ptrdiff_t>(iy) * shape.in.width + phase_x) * channels;
-        tap_row<Store::kAdd>(taps, {dz.at(row, 0), channels}, {to, stride * channels}, columns,
-                             channels);
+        tap_row<kStore>(taps, {dz.at(row, 0), channels}, {to, kStride * channels}, columns,
+                        channels);
       }
     }
   }
 }
 
+template <int kStride>
+struct BackwardAtStride {
+  template <int kChannels>
+  struct Kernel {
+    static void run(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
+                    const Cotangent& cotangent, const BlockGradients& gradients, float* scratch,
+                    Into into, float* input_gradient) {
+      const int channels = kChannels > 0 ? kChannels : shape.out.channels;
+      const PaddedImage dz{scratch + 2 * tile_floats(shape.out), shape.out, shape.padding()};
+      zero_border(dz);
+      pointwise_backward<kStride>(shape, in, weights, cotangent, gradients.pointwise, scratch, dz,
+                                  channels);
+      if (gradients.depthwise != nullptr) {
+        depthwise_gradient<kStride>(shape, in, dz, gradients.depthwise, channels);
+      }
+      if (into == Into::kAdd) {
+        depthwise_transposed<kStride, Store::kAdd>(shape, weights, dz, input_gradient, channels);
+      } else {
+        depthwise_transposed<kStride, Store::kAssign>(shape, weights, dz, input_gradient, channels);
+      }
+    }
+  };
+};
+
 void block_backward_of(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
                        const Cotangent& cotangent, const BlockGradients& gradients, float* scratch,
-                       float* input_gradient) {
-  const PaddedImage dz{scratch + 2 * tile_floats(shape.out), shape.out, shape.padding()};
-  zero_border(dz);
-  pointwise_backward(shape, in, weights, cotangent, gradients, scratch, dz);
-  if (gradients.depthwise != nullptr) {
-    depthwise_gradient(shape, in, dz, gradients.depthwise);
-  }
-  depthwise_transposed(shape, weights, dz, input_gradient);
+                       Into into, float* input_gradient) {
+  const auto run = shape.stride == 1 ? choose<BackwardAtStride<1>::Kernel>(shape.out.channels)
+                                     : choose<BackwardAtStride<2>::Kernel>(shape.out.channels);
+  run(shape, in, weights, cotangent, gradients, scratch, into, input_gradient);
 }
 
 }  // namespace
@@ -126,9 +159,9 @@ HWY_EXPORT(block_backward_of);
 
 void block_backward(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
                     const Cotangent& cotangent, const BlockGradients& gradients, float* scratch,
-                    float* input_gradient) {
+                    Into into, float* input_gradient) {
   HWY_DYNAMIC_DISPATCH(block_backward_of)
-  (shape, in, weights, cotangent, gradients, scratch, input_gradient);
+  (shape, in, weights, cotangent, gradients, scratch, into, input_gradient);
 }
 
 }  // namespace probedarts::kernels

@@ -55,7 +55,8 @@ void run_block(benchmark::State& bench, Pass pass) {
       count = 0;
       block_forward(shape, image, weights, scratch.data(), y.data(), &moments);
     } else {
-      block_backward(shape, image, weights, cotangent, gradients, scratch.data(), dx.data());
+      block_backward(shape, image, weights, cotangent, gradients, scratch.data(), Into::kAdd,
+                     dx.data());
     }
   }
   const double work = 2.0 * channels * (channels + shape.kernel * shape.kernel) *

@@ -222,7 +222,8 @@ TEST_P(SeparableBlock, BackwardEqualsPlainLoops) {
   FloatBuffer dx = zeros(packed.shape.in.floats());
   block_backward(packed.shape, packed.image, packed.weights(),
                  {g_f.data(), y_f.data(), a_f.data(), b_f.data(), c_f.data()},
-                 {depthwise.data(), pointwise.data()}, packed.scratch.data(), dx.data());
+                 {depthwise.data(), pointwise.data()}, packed.scratch.data(), Into::kAdd,
+                 dx.data());
   const PlainGradients expected = reference_backward(block_, dy);
   EXPECT_LT(distance(dx.data(), expected.x.values, channels), kTolerance);
   EXPECT_LT(distance(depthwise.data(), expected.depthwise, channels), kTolerance);
@@ -231,7 +232,7 @@ TEST_P(SeparableBlock, BackwardEqualsPlainLoops) {
   FloatBuffer dx_alone = zeros(packed.shape.in.floats());
   block_backward(packed.shape, packed.image, packed.weights(),
                  {g_f.data(), y_f.data(), a_f.data(), b_f.data(), c_f.data()}, {nullptr, nullptr},
-                 packed.scratch.data(), dx_alone.data());
+                 packed.scratch.data(), Into::kAdd, dx_alone.data());
   EXPECT_TRUE(std::equal(dx.data(), dx.data() + packed.shape.in.floats(), dx_alone.data()));
 }
 

@@ -34,19 +34,42 @@ HWY_INLINE Vector rectified(Vector value) {
   return hn::IfThenElse(hn::Lt(value, zero()), zero(), value);
 }
 
-/// dy = a g + b y + c over [pixels][channels].
+/// dy = a g + b y + c over [pixels][channels], in the order of memory.
 HWY_INLINE void form_cotangent(const Cotangent& from, std::ptrdiff_t first, int pixels,
                                int channels, float* dst) {
-  for (int c = 0; c < channels; c += kLanes) {
-    const Vector a = load(from.a + c);
-    const Vector b = load(from.b + c);
-    const Vector shift = load(from.c + c);
-    const float* g = from.gradient + first + c;
-    const float* y = from.values + first + c;
-    for (std::ptrdiff_t i = 0; i < static_cast<std::ptrdiff_t>(pixels) * channels; i += channels) {
-      store(hn::MulAdd(a, load(g + i), hn::MulAdd(b, load(y + i), shift)), dst + c + i);
+  const float* g = from.gradient + first;
+  const float* y = from.values + first;
+  for (int p = 0; p < pixels; ++p) {
+    for (int c = 0; c < channels; c += kLanes) {
+      const Vector rest = hn::MulAdd(load(from.b + c), load(y + c), load(from.c + c));
+      store(hn::MulAdd(load(from.a + c), load(g + c), rest), dst + c);
+    }
+    g += channels;
+    y += channels;
+    dst += channels;
+  }
+}
+
+/// Kernels are compiled for these channel counts and for any other: with a constant count the
+/// addresses of a register tile's rows are constants too, instead of more registers than there are.
+/// `choose<Kernel>(channels)` is Kernel<count>::run.
+template <template <int> class Kernel>
+HWY_INLINE auto choose(int channels) -> decltype(&Kernel<0>::run) {
+  if constexpr (kLanes >= 8) {
+    switch (channels) {
+      case 16:
+        return &Kernel<16>::run;
+      case 32:
+        return &Kernel<32>::run;
+      case 48:
+        return &Kernel<48>::run;
+      case 64:
+        return &Kernel<64>::run;
+      default:
+        break;
     }
   }
+  return &Kernel<0>::run;
 }
 
 }  // namespace HWY_NAMESPACE

@@ -61,11 +61,13 @@ void firsts_backward(const Context& context, const State& state, int image, int 
   const kernels::PaddedImage padded{workspace.padded.data(), state.value.shape, state.border};
   kernels::rectify_padded(context.image_of(state.value, image), nullptr, nullptr, padded);
   float* gradient = workspace.map.data();
-  std::fill_n(gradient, state.value.shape.floats(), 0.0F);
+  Into into = Into::kAssign;
   for (const BlockUnit& unit : state.firsts) {
     kernels::block_backward(unit.shape, padded, context.weights_of(unit),
                             cotangent_of(context, unit.gradient, unit.y, unit.site, image),
-                            gradients_of(context, unit, chunk), workspace.scratch.data(), gradient);
+                            gradients_of(context, unit, chunk), workspace.scratch.data(), into,
+                            gradient);
+    into = Into::kAdd;
   }
   kernels::add_where_positive(padded, gradient, context.image_of(state.gradient, image));
 }
@@ -194,10 +196,10 @@ void second_backward(const Context& context, const SecondBlock& second, int imag
   kernels::rectify_padded(input, coefficients.scale.data() + inner.slot,
                           coefficients.shift.data() + inner.slot, padded);
   float* gradient = workspace.map.data();
-  std::fill_n(gradient, unit.shape.in.floats(), 0.0F);
   kernels::block_backward(unit.shape, padded, context.weights_of(unit),
                           cotangent_of(context, unit.gradient, unit.y, unit.site, image),
-                          gradients_of(context, unit, chunk), workspace.scratch.data(), gradient);
+                          gradients_of(context, unit, chunk), workspace.scratch.data(),
+                          Into::kAssign, gradient);
   float* sums = context.sums(chunk);
   kernels::mask_and_sum(padded, gradient, input, coefficients.centre.data() + inner.slot,
                         context.image_of(unit.y, image), sums + inner.gradient_sum,
