@@ -159,6 +159,24 @@ TEST_P(FusedExecutor, AgreesWhenNothingIsWanted) {
   expect_agreement(Mode::kEvaluate, Wanted::kNothing);
 }
 
+TEST_P(FusedExecutor, GivesTheSameBitsForAnyNumberOfThreads) {
+  const Case& shape = GetParam();
+  const NetworkLayout layout = lay_out(shape.spec);
+  const NetworkState state = initial_state(layout, Precision::kFloat32, 3);
+  const at::Tensor images = normal({shape.batch, 3, shape.height, shape.width}, "images");
+  const at::Tensor gradient = normal({shape.batch, shape.spec.classes}, "gradient");
+  const Outcome one = run(*make_fused_executor(layout, 1), state.clone(), images, gradient,
+                          Mode::kTrain, Wanted::kBoth);
+  for (const int threads : {2, 3}) {
+    const Outcome more = run(*make_fused_executor(layout, threads), state.clone(), images, gradient,
+                             Mode::kTrain, Wanted::kBoth);
+    EXPECT_TRUE(more.logits.equal(one.logits)) << threads;
+    EXPECT_TRUE(more.statistics.equal(one.statistics)) << threads;
+    EXPECT_TRUE(more.weights.equal(one.weights)) << threads;
+    EXPECT_TRUE(more.alpha.equal(one.alpha)) << threads;
+  }
+}
+
 std::string name_of_case(const testing::TestParamInfo<Case>& tested) { return tested.param.name; }
 
 INSTANTIATE_TEST_SUITE_P(
