@@ -1,0 +1,23 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace probedarts::cli {
+
+/// A sub-command: `probedarts NAME ...`. One file each, listed in main.cpp.
+struct Command {
+  std::string_view name;
+  std::string_view summary;  ///< one line for `probedarts --help`
+  int (*run)(
+      std::vector<std::string> arguments);  ///< the arguments after the name; returns the exit code
+};
+
+int run_search_command(std::vector<std::string> arguments);
+int run_derive_command(std::vector<std::string> arguments);
+int run_report_command(std::vector<std::string> arguments);
+int run_data_command(std::vector<std::string> arguments);
+
+}  // namespace probedarts::cli

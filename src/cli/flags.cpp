@@ -1,0 +1,157 @@
+#include "cli/flags.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <numeric>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#define TOML_EXCEPTIONS 1
+#include <toml++/toml.h>
+
+#include "core/errors.hpp"
+#include "core/files.hpp"
+
+namespace probedarts::cli {
+namespace {
+
+/// Levenshtein distance.
+std::size_t distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
+    }
+  }
+  return row[b.size()];
+}
+
+std::vector<std::string> flag_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) {
+      names.push_back(name);
+    }
+  }
+  return names;
+}
+
+[[noreturn]] void unknown_flag(const CLI::App& app, const std::string& argument) {
+  const std::string name = argument.substr(0, argument.find('='));
+  if (!name.starts_with("-")) {
+    throw UserError(
+        fmt::format("unexpected argument '{}'; see {} --help", argument, app.get_name()));
+  }
+  const std::string bare = name.substr(std::min(name.find_first_not_of('-'), name.size()));
+  const std::optional<std::string> near = nearest(bare, flag_names(app));
+  throw UserError(near ? fmt::format("unknown option '{}'; did you mean '--{}'?", name, *near)
+                       : fmt::format("unknown option '{}'; see {} --help", name, app.get_name()));
+}
+
+std::string scalar_text(const toml::node& node, const std::string& key, const std::string& path) {
+  if (const auto* text = node.as_string()) {
+    return text->get();
+  }
+  if (const auto* number = node.as_integer()) {
+    return std::to_string(number->get());
+  }
+  if (const auto* number = node.as_floating_point()) {
+    return fmt::format("{}", number->get());
+  }
+  if (const auto* truth = node.as_boolean()) {
+    return truth->get() ? "true" : "false";
+  }
+  throw UserError(fmt::format(
+      "{}: key '{}' must be a number, a text, true or false; tables are not used", path, key));
+}
+
+}  // namespace
+
+std::optional<std::string> nearest(const std::string& name, const std::vector<std::string>& known) {
+  std::optional<std::string> best;
+  std::size_t best_distance = std::min<std::size_t>(4, name.size() / 2 + 1);
+  for (const std::string& candidate : known) {
+    const std::size_t d = distance(name, candidate);
+    if (d < best_distance) {
+      best = candidate;
+      best_distance = d;
+    }
+  }
+  return best;
+}
+
+std::unique_ptr<CLI::App> make_parser(const std::string& description, const std::string& name) {
+  auto app = std::make_unique<CLI::App>(description, name);
+  app->option_defaults()->always_capture_default();
+  app->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  app->allow_extras();  // told apart in `parse`, with a better sentence
+  return app;
+}
+
+std::optional<int> parse(CLI::App& app, std::vector<std::string> arguments) {
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them last first
+  try {
+    app.parse(std::move(arguments));
+  } catch (const CLI::CallForHelp&) {
+    std::fputs(app.help().c_str(), stdout);
+    return 0;
+  } catch (const CLI::ParseError& error) {
+    throw UserError(fmt::format("{}; see {} --help", error.what(), app.get_name()));
+  }
+  const std::vector<std::string> extras = app.remaining();
+  if (!extras.empty()) {
+    unknown_flag(app, extras.front());
+  }
+  return std::nullopt;
+}
+
+std::vector<std::string> flags_from_toml(const std::string& path, const CLI::App& app) {
+  const std::string content = read_file(path);
+  toml::table table;
+  try {
+    table = toml::parse(content, path);
+  } catch (const toml::parse_error& error) {
+    throw UserError(fmt::format("{}: line {}: {}; correct the file", path,
+                                error.source().begin.line, error.description()));
+  }
+  const std::vector<std::string> known = flag_names(app);
+  std::vector<std::string> flags;
+  for (const auto& [raw_key, node] : table) {
+    const std::string key(raw_key.str());
+    if (std::find(known.begin(), known.end(), key) == known.end() || key == "config" ||
+        key == "help") {
+      const std::optional<std::string> near = nearest(key, known);
+      throw UserError(
+          near ? fmt::format("{}: unknown key '{}'; did you mean '{}'?", path, key, *near)
+               : fmt::format("{}: unknown key '{}'; see {} --help", path, key, app.get_name()));
+    }
+    if (const toml::array* list = node.as_array()) {
+      for (const toml::node& element : *list) {
+        flags.push_back(fmt::format("--{}={}", key, scalar_text(element, key, path)));
+      }
+    } else {
+      flags.push_back(fmt::format("--{}={}", key, scalar_text(node, key, path)));
+    }
+  }
+  return flags;
+}
+
+std::optional<std::string> raw_value(const std::vector<std::string>& arguments,
+                                     const std::string& flag) {
+  std::optional<std::string> value;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] == flag && i + 1 < arguments.size()) {
+      value = arguments[i + 1];
+    } else if (arguments[i].starts_with(flag + "=")) {
+      value = arguments[i].substr(flag.size() + 1);
+    }
+  }
+  return value;
+}
+
+}  // namespace probedarts::cli

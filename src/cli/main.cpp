@@ -1,0 +1,85 @@
+// probedarts: one sub-command a file; exceptions become exit codes here and nowhere else.
+
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "cli/command.hpp"
+#include "cli/flags.hpp"
+#include "core/errors.hpp"
+#include "core/version.hpp"
+#include "nets/torch_runtime.hpp"
+
+namespace {
+
+using probedarts::cli::Command;
+
+constexpr Command kCommands[] = {
+    {"search", "search a cell on a folder of patches", probedarts::cli::run_search_command},
+    {"derive", "print and draw the cell of a run, a published one, or a random one",
+     probedarts::cli::run_derive_command},
+    {"report", "write a page about one or several runs", probedarts::cli::run_report_command},
+    {"data", "check a data set, or write the embedded one", probedarts::cli::run_data_command},
+};
+
+enum ExitCode { kDone = 0, kUserError = 2, kDiverged = 3, kBug = 70 };
+
+int print_help() {
+  std::printf(
+      "probedarts searches and probes compact networks for histology patches.\n\n"
+      "Usage: probedarts COMMAND [OPTIONS]\n\nCommands:\n");
+  for (const Command& command : kCommands) {
+    std::printf("  %-8s %s\n", std::string(command.name).c_str(),
+                std::string(command.summary).c_str());
+  }
+  std::printf(
+      "\n`probedarts COMMAND --help` shows every option with its default.\n"
+      "Exit codes: 0 done, 2 your input, 3 diverged, 70 our bug, 128 + n stopped by signal n.\n");
+  return kDone;
+}
+
+int run(const std::vector<std::string>& arguments) {
+  if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
+    return print_help();
+  }
+  if (arguments[0] == "--version") {
+    std::printf("probedarts %s (%s)\n", probedarts::version(), probedarts::commit());
+    return kDone;
+  }
+  std::vector<std::string> names;
+  for (const Command& command : kCommands) {
+    if (command.name == arguments[0]) {
+      return command.run({arguments.begin() + 1, arguments.end()});
+    }
+    names.emplace_back(command.name);
+  }
+  const auto near = probedarts::cli::nearest(arguments[0], names);
+  throw probedarts::UserError(
+      near ? fmt::format("unknown command '{}'; did you mean '{}'?", arguments[0], *near)
+           : fmt::format("unknown command '{}'; see probedarts --help", arguments[0]));
+}
+
+int complain(const char* what, int code) {
+  std::fprintf(stderr, "probedarts: %s\n", what);
+  return code;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  probedarts::nets::keep_freed_memory();
+  try {
+    return run({argv + 1, argv + argc});
+  } catch (const probedarts::UserError& error) {
+    return complain(error.what(), kUserError);
+  } catch (const probedarts::Diverged& error) {
+    return complain(error.what(), kDiverged);
+  } catch (const probedarts::Interrupted& error) {
+    return complain(error.what(), 128 + error.signal());
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "probedarts: this is a bug, please report it: %s\n", error.what());
+    return kBug;
+  }
+}

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "learn/loss.hpp"
+#include "nets/executor.hpp"
+#include "nets/network_state.hpp"
+#include "optim/optimizers.hpp"
+
+/// One iteration of the bilevel search (paper §3.1, DARTS §2.3-2.4; `spec.md` §2): an architecture
+/// step on a validation mini-batch, then a weight step on a training mini-batch.
+namespace probedarts::learn {
+
+struct BilevelOptions {
+  int order = 1;  ///< 1: gradient of the validation loss at the current weights; 2: unrolled
+  optim::SgdOptions sgd;
+  double clip = 5.0;  ///< largest gradient norm of the weights
+  optim::AdamOptions adam;
+  /// eps = finite_difference / |v|. Part of the method, not a numerical detail: the loss has kinks
+  /// and a step of 0.01 crosses many (docs/search.md). Tests set it tiny to compare with an exact
+  /// product.
+  double finite_difference = 0.01;
+  /// Adas: v_l = lr_l * gradient per tensor, and no further rate (PIBConv). SGD: v = gradient,
+  /// times lr afterwards.
+  bool rate_inside_difference = false;
+};
+
+/// Everything the two optimisers change, and all a checkpoint has to keep of them.
+struct SearchState {
+  nets::NetworkState network;
+  at::Tensor momentum;  ///< flat, as the weights
+  bool momentum_started = false;
+  at::Tensor alpha_first_moment, alpha_second_moment;  ///< as alpha
+  std::int64_t alpha_steps = 0;
+};
+
+/// A search state around a network: zero moments.
+SearchState start_search(nets::NetworkState network);
+
+/// Parts of an architecture gradient, for tests and probes.
+struct ArchitectureGradient {
+  at::Tensor total;     ///< what Adam gets, [2, edges, 8]
+  at::Tensor direct;    ///< d L_valid(w') / d alpha; equal to total in the first order
+  at::Tensor implicit;  ///< the finite difference before any factor; undefined in the first order
+  at::Tensor unrolled_weights;  ///< w'; undefined in the first order
+  double epsilon = 0.0;         ///< eps of the finite difference
+  LossResult valid;             ///< loss on the validation batch
+};
+
+/// Runs search steps of one network with one executor.
+class BilevelLearner {
+ public:
+  /// `layout` and `executor` must outlive the learner.
+  BilevelLearner(const nets::NetworkLayout& layout, nets::Executor& executor, Objective objective,
+                 BilevelOptions options);
+
+  /// Gradient of the validation loss in alpha. First order: one pass on `valid`. Second order:
+  ///     w' = w - lr (momentum buf + dL_train + decay w)                     (buf = 0 before the
+  ///     first weight step) d_alpha = dL_valid(w')/dalpha - lr [dL_train(w+)/dalpha -
+  ///     dL_train(w-)/dalpha] / (2 eps), w± = w ± eps v,   v = dL_valid(w')/dw',   eps = 0.01 /
+  ///     |v|.
+  /// The unrolled pass runs on a copy of the running statistics; the network's own move 1 or 3
+  /// times. \param rates  learning rates of the weights: one, or one per parameter tensor.
+  ArchitectureGradient architecture_gradient(SearchState& state, const LabelledBatch& train,
+                                             const LabelledBatch& valid,
+                                             std::span<const double> rates);
+
+  /// The architecture step: the gradient above through Adam. \returns loss on `valid`.
+  LossResult alpha_step(SearchState& state, const LabelledBatch& train, const LabelledBatch& valid,
+                        std::span<const double> rates);
+
+  /// The weight step: gradient on `train`, clipped, through SGD with momentum. \returns loss on
+  /// `train`.
+  LossResult weight_step(SearchState& state, const LabelledBatch& train,
+                         std::span<const double> rates);
+
+  double last_gradient_norm() const {
+    return last_gradient_norm_;
+  }  ///< of the weights, before clipping
+  const optim::Segments& segments() const { return segments_; }
+
+ private:
+  /// Forward and backward of one batch. \throws Diverged when the loss is not finite.
+  nets::Gradients gradients(nets::NetworkState& network, const LabelledBatch& batch,
+                            nets::Wanted wanted, LossResult& result);
+  at::Tensor scaled_by_rates(const at::Tensor& flat, std::span<const double> rates) const;
+
+  const nets::NetworkLayout& layout_;
+  nets::Executor& executor_;
+  Objective objective_;
+  BilevelOptions options_;
+  optim::Segments segments_;
+  double last_gradient_norm_ = 0.0;
+};
+
+}  // namespace probedarts::learn
