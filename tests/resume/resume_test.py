@@ -1,0 +1,140 @@
+#!/usr/bin/env python3
+"""A search killed at random moments and resumed ends with the same bits as one never stopped.
+
+    resume_test.py --program build/dev/probedarts [--kills 20] [--seed 1]
+
+Runs one small search without interruption, and the same search again and again killed with SIGKILL (and once each with
+SIGTERM, SIGINT and SIGUSR1, which must leave a checkpoint inside the epoch) after a random time. Compares the last
+checkpoint (alpha, weights, momenta, statistics), epochs.jsonl without its seconds, and genotype.json.
+"""
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+SMALL = ["--nodes", "1", "--cells", "3", "--channels", "4", "--size", "32", "--batch", "8", "--epochs", "4"]
+
+
+class Searches:
+    def __init__(self, program, folder, extra):
+        self.program, self.folder, self.extra = program, folder, extra
+        self.environment = dict(os.environ, XDG_CACHE_HOME=os.path.join(folder, "cache"))
+
+    def start(self, run, threads="2"):
+        path = os.path.join(self.folder, run)
+        if os.path.exists(os.path.join(path, "run.json")):
+            arguments = ["search", "--resume", path, "--threads", threads]
+        else:  # killed before the run folder was complete: begin again
+            arguments = ["search", "--data", os.path.join(self.folder, "data"), "--out", path, "--threads", threads]
+            arguments += SMALL + self.extra
+            if os.path.isdir(path):
+                subprocess.run(["rm", "-r", path], check=True)
+        return subprocess.Popen([self.program] + arguments, env=self.environment, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, text=True)
+
+    def finish(self, run, threads="2"):
+        process = self.start(run, threads)
+        errors = process.communicate()[1]
+        assert process.returncode == 0, f"{run}: exit {process.returncode}: {errors}"
+
+    def outcome(self, run):
+        path = os.path.join(self.folder, run)
+        with open(os.path.join(path, "checkpoint", "last.safetensors"), "rb") as file:
+            checkpoint = file.read()
+        size = int.from_bytes(checkpoint[:8], "little")
+        header = json.loads(checkpoint[8:8 + size])
+        state = json.loads(header["__metadata__"]["state"])
+        state["progress"].pop("epochs_bytes")  # the printed seconds have no fixed length
+        tensors = {name: checkpoint[8 + size + entry["data_offsets"][0]:8 + size + entry["data_offsets"][1]]
+                   for name, entry in header.items() if name != "__metadata__"}
+        lines = []
+        with open(os.path.join(path, "epochs.jsonl"), encoding="utf-8") as file:
+            for line in file:
+                head, mark, _ = line.partition(',"seconds":')
+                assert mark, "a line of epochs.jsonl has no seconds"
+                lines.append(head)
+        with open(os.path.join(path, "genotype.json"), encoding="utf-8") as file:
+            return tensors, state, lines, file.read()
+
+
+def compare(first, second, what):
+    for name in first[0]:
+        assert first[0][name] == second[0][name], f"{what}: tensor '{name}' differs"
+    assert first[1] == second[1], f"{what}: the state differs: {first[1]} {second[1]}"
+    assert len(first[2]) == len(second[2]), f"{what}: {len(first[2])} and {len(second[2])} epochs"
+    for epoch, (a, b) in enumerate(zip(first[2], second[2])):
+        assert a == b, f"{what}: epoch {epoch} differs"
+    assert first[3] == second[3], f"{what}: the genotype differs"
+
+
+def kill_and_resume(searches, run, kills, duration, dice):
+    """Kills `run` until it has died `kills` times or finished; returns how often it was killed."""
+    killed = 0
+    while killed < kills:
+        process = searches.start(run)
+        try:
+            process.communicate(timeout=dice.uniform(0.0, 0.35 * duration))
+            assert process.returncode == 0, f"resume failed with {process.returncode}"
+            subprocess.run(["rm", "-r", os.path.join(searches.folder, run)], check=True)  # done too early: once more
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            killed += 1
+    return killed
+
+
+def polite_stops(searches, run, duration):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        process = searches.start(run)
+        deadline = time.monotonic() + 60
+        while not os.path.exists(os.path.join(searches.folder, run, "run.json")):
+            assert time.monotonic() < deadline, "no run folder after a minute"
+            time.sleep(0.01)
+        time.sleep(0.1 * duration)
+        process.send_signal(number)
+        errors = process.communicate(timeout=10)[1]
+        assert process.returncode in (0, 128 + number, -number), f"{number!r}: exit {process.returncode}: {errors}"
+        if process.returncode == 128 + number:
+            assert "--resume" in errors, f"no word on how to go on: {errors}"
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--program", required=True)
+    options.add_argument("--kills", type=int, default=20)
+    options.add_argument("--seed", type=int, default=1)
+    arguments = options.parse_args()
+    dice = random.Random(arguments.seed)
+    for executor, optimizers in (("fused", ("adas", "sgd")), ("composed", ("adas",))):
+        for optimizer in optimizers:
+            with tempfile.TemporaryDirectory() as folder:
+                subprocess.run([arguments.program, "data", "synth", os.path.join(folder, "data"), "--size", "32",
+                                "--train", "96", "--valid", "16", "--test", "16"], check=True, capture_output=True)
+                extra = ["--optimizer", optimizer, "--lr", "0.1", "--executor", executor]
+                extra += ["--order", "2" if optimizer == "sgd" else "1"]
+                searches = Searches(os.path.abspath(arguments.program), folder, extra)
+                started = time.monotonic()
+                searches.finish("whole")
+                duration = time.monotonic() - started
+                whole = searches.outcome("whole")
+                kills = arguments.kills if executor == "fused" else max(2, arguments.kills // 5)
+                kill_and_resume(searches, "killed", kills, duration, dice)
+                searches.finish("killed")
+                compare(whole, searches.outcome("killed"), f"{executor}, {optimizer}: killed {kills} times")
+                polite_stops(searches, "stopped", duration)
+                searches.finish("stopped")
+                compare(whole, searches.outcome("stopped"), f"{executor}, {optimizer}: stopped by signals")
+                if executor == "fused":
+                    searches.finish("one-thread", "1")
+                    compare(whole, searches.outcome("one-thread"), f"{executor}, {optimizer}: one thread")
+                print(f"{executor}, {optimizer}: same bits after {kills} kills, 3 signals")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
