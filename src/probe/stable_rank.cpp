@@ -10,6 +10,8 @@
 #include <numeric>
 #include <thread>
 
+#include <dlfcn.h>
+
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/linalg_svdvals.h>
@@ -18,6 +20,36 @@
 
 namespace probedarts::probe {
 namespace {
+
+/// Keeps OpenBLAS, LibTorch's LAPACK here, on one thread while it lives: the matrices are small and
+/// the layers are what runs in parallel, and a sum's order must not depend on how many threads
+/// share it. Under another BLAS it does nothing. The setting belongs to the process, so it is made
+/// before the workers start.
+class SingleThreadedBlas {
+ public:
+  SingleThreadedBlas()
+      : set_(reinterpret_cast<Set>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))),
+        get_(reinterpret_cast<Get>(dlsym(RTLD_DEFAULT, "openblas_get_num_threads"))) {
+    if (set_ != nullptr && get_ != nullptr) {
+      before_ = get_();
+      set_(1);
+    }
+  }
+  ~SingleThreadedBlas() {
+    if (before_ > 0) {
+      set_(before_);
+    }
+  }
+  SingleThreadedBlas(const SingleThreadedBlas&) = delete;
+  SingleThreadedBlas& operator=(const SingleThreadedBlas&) = delete;
+
+ private:
+  using Set = void (*)(int);
+  using Get = int (*)();
+  Set set_;
+  Get get_;
+  int before_ = 0;
+};
 
 /// A finite matrix whose squares can be summed in double; anything else has left the range of a
 /// weight.
@@ -142,6 +174,7 @@ std::vector<LayerMetrics> probe_layers(const std::vector<ProbeTarget>& targets, 
     return weights[a].numel() > weights[b].numel();
   });
   std::vector<LayerMetrics> metrics(targets.size());
+  const SingleThreadedBlas single_threaded;
   run_tasks(order.size(), threads, [&](std::size_t task) {
     const std::size_t owner = order[task];
     metrics[owners[owner]] = metrics_of_layer(weights[owner], scale);
@@ -159,6 +192,7 @@ SideMetrics probe_matrix(const at::Tensor& matrix, EvbmfScale scale) {
   if (!measurable(values)) {
     throw Diverged("probe: the matrix has an entry that is NaN or infinite");
   }
+  const SingleThreadedBlas single_threaded;
   return metrics_of(low_rank_of(values, scale), matrix.size(0));
 }
 
