@@ -43,7 +43,7 @@ endfunction()
 function(probedarts_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;SOURCES;LIBS" ${ARGN})
   if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 60)
+    set(ARG_TIMEOUT 180)  # an executable should need less than 60 s; a busy machine gets three times that
     if(PROBEDARTS_SANITIZE)
       set(ARG_TIMEOUT 600)
     endif()
