@@ -2,21 +2,20 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include <fmt/ranges.h>
 
 #include "cli/command.hpp"
 #include "cli/flags.hpp"
 #include "core/errors.hpp"
 #include "core/files.hpp"
 #include "core/random.hpp"
+#include "report/read_run.hpp"
 #include "space/draw_cell.hpp"
 #include "space/genotype.hpp"
 #include "space/published.hpp"
 
 namespace probedarts::cli {
 namespace {
-
-using nlohmann::json;
 
 struct Request {
   std::string source;
@@ -27,51 +26,15 @@ struct Request {
   bool as_json = false;
 };
 
-/// softmax(alpha) of one epoch of a run; the last one unless another is named.
-json epoch_of_run(const std::filesystem::path& run, int epoch) {
-  const std::filesystem::path path = run / "epochs.jsonl";
-  const std::string lines = read_file(path);
-  json found;
-  std::size_t begin = 0;
-  while (begin < lines.size()) {
-    const std::size_t end = lines.find('\n', begin);
-    if (end == std::string::npos) {
-      break;  // a last line without its end belongs to an epoch that was never finished
-    }
-    json line = json::parse(std::string_view(lines).substr(begin, end - begin), nullptr, false);
-    if (!line.is_object()) {
-      throw UserError(fmt::format("{}: a line is no JSON object; restore the file", path.string()));
-    }
-    if (epoch < 0 || line.value("epoch", -1) == epoch) {
-      found = std::move(line);
-    }
-    begin = end + 1;
+/// The cell derived from one epoch of a run; the last one unless another is named.
+space::Genotype from_run(const std::filesystem::path& path, int epoch) {
+  const report::Run run = report::read_run(path);
+  const int epochs = static_cast<int>(run.epochs.size());
+  if (epoch >= epochs) {
+    throw UserError(fmt::format("--epoch: the run has no epoch {}; use 0 to {}, or -1 for the last",
+                                epoch, epochs - 1));
   }
-  if (found.is_null()) {
-    throw UserError(
-        epoch < 0
-            ? fmt::format("{}: the run has no finished epoch; let it go on first", path.string())
-            : fmt::format("--epoch: the run has no epoch {}; see {}", epoch, path.string()));
-  }
-  return found;
-}
-
-space::Genotype from_run(const std::filesystem::path& run, int epoch) {
-  const json line = epoch_of_run(run, epoch);
-  try {
-    const auto normal = line.at("alpha_softmax").at("normal").get<space::EdgeWeights>();
-    const auto reduce = line.at("alpha_softmax").at("reduce").get<space::EdgeWeights>();
-    for (int nodes = 1; nodes <= 8; ++nodes) {
-      if (space::edge_count(nodes) == static_cast<int>(normal.size()) &&
-          normal.size() == reduce.size()) {
-        return space::derive_genotype(normal, reduce, nodes);
-      }
-    }
-  } catch (const json::exception&) {
-    // told below, together with a wrong number of edges
-  }
-  throw UserError(fmt::format("{}: alpha_softmax is malformed; restore the file",
-                              (run / "epochs.jsonl").string()));
+  return run.epochs[static_cast<std::size_t>(epoch < 0 ? epochs - 1 : epoch)].genotype;
 }
 
 space::Genotype genotype_from(const Request& request) {
@@ -94,6 +57,11 @@ space::Genotype genotype_from(const Request& request) {
   }
   if (const auto published = space::published_genotype(request.source)) {
     return *published;
+  }
+  if (request.source.find_first_of("({") == std::string::npos) {
+    throw UserError(fmt::format(
+        "derive: '{}' is no run folder, file or published name ({}); check its spelling",
+        request.source, fmt::join(space::published_names(), ", ")));
   }
   return space::parse_genotype(request.source);
 }
@@ -125,9 +93,9 @@ int run_derive_command(std::vector<std::string> arguments) {
   if (const auto code = parse(*app, std::move(arguments))) {
     return *code;
   }
-  if (request.random_nodes < 0 || request.random_nodes > 8) {
-    throw UserError(
-        fmt::format("--random: {} nodes are out of range; use 1 to 8", request.random_nodes));
+  if (request.random_nodes < 0 || request.random_nodes > space::kMaxNodes) {
+    throw UserError(fmt::format("--random: {} nodes are out of range; use 1 to {}",
+                                request.random_nodes, space::kMaxNodes));
   }
   const space::Genotype genotype = genotype_from(request);
   std::printf("%s\n",

@@ -100,6 +100,13 @@ std::optional<int> parse(CLI::App& app, std::vector<std::string> arguments) {
   } catch (const CLI::CallForHelp&) {
     std::fputs(app.help().c_str(), stdout);
     return 0;
+  } catch (const CLI::ConversionError& error) {
+    // CLI11 says "Could not convert: --momentum = much".
+    const std::string text = error.what();
+    const std::size_t begin = text.find("--");
+    throw UserError(fmt::format("{}: a value of the wrong kind; see {} --help",
+                                begin == std::string::npos ? text : text.substr(begin),
+                                app.get_name()));
   } catch (const CLI::ParseError& error) {
     throw UserError(fmt::format("{}; see {} --help", error.what(), app.get_name()));
   }

@@ -59,11 +59,22 @@ std::unique_ptr<CLI::App> make_search_parser(Request& request) {
   return app;
 }
 
+/// Parses a file's flags on their own, so that a wrong value is blamed on the file.
+void check_values(const std::string& path, const std::vector<std::string>& flags) {
+  Request scratch;
+  try {
+    parse(*make_search_parser(scratch), flags);
+  } catch (const UserError& error) {
+    throw UserError(fmt::format("{}: {}", path, error.what()));
+  }
+}
+
 /// Flags in order of rising precedence: preset, configuration file, command line.
 std::vector<std::string> all_flags(const std::vector<std::string>& arguments, const CLI::App& app) {
   std::vector<std::string> from_file;
   if (const auto path = raw_value(arguments, "--config")) {
     from_file = flags_from_toml(*path, app);
+    check_values(*path, from_file);
   }
   std::string preset = learn::SearchConfig{}.preset;
   preset = raw_value(from_file, "--preset").value_or(preset);

@@ -30,15 +30,6 @@ class Descriptor {
   int fd_;
 };
 
-[[noreturn]] void fail(const char* verb, const std::filesystem::path& path, int error) {
-  const char* advice = error == ENOSPC || error == EDQUOT || error == EFBIG ? "free some space"
-                       : error == EACCES || error == EROFS || error == EPERM
-                           ? "check its permissions"
-                           : "check the path";
-  throw UserError(
-      fmt::format("cannot {} '{}': {}; {}", verb, path.string(), std::strerror(error), advice));
-}
-
 /// 0, or the errno of the failure.
 int write_all(int fd, std::string_view content) {
   while (!content.empty()) {
@@ -56,17 +47,26 @@ int write_all(int fd, std::string_view content) {
 
 }  // namespace
 
+void report_file_failure(const char* verb, const std::filesystem::path& path, int error) {
+  const char* advice = error == ENOSPC || error == EDQUOT || error == EFBIG ? "free some space"
+                       : error == EACCES || error == EROFS || error == EPERM
+                           ? "check its permissions"
+                           : "check the path";
+  throw UserError(
+      fmt::format("cannot {} '{}': {}; {}", verb, path.string(), std::strerror(error), advice));
+}
+
 std::string read_file(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) {
-    fail("read", path, errno);
+    report_file_failure("read", path, errno);
   }
   struct stat info {};
   if (::fstat(file.get(), &info) != 0) {
-    fail("read", path, errno);
+    report_file_failure("read", path, errno);
   }
   if (S_ISDIR(info.st_mode)) {
-    fail("read", path, EISDIR);
+    report_file_failure("read", path, EISDIR);
   }
   std::string content(static_cast<std::size_t>(info.st_size), '\0');
   std::size_t used = 0;
@@ -79,7 +79,7 @@ std::string read_file(const std::filesystem::path& path) {
       if (errno == EINTR) {
         continue;
       }
-      fail("read", path, errno);
+      report_file_failure("read", path, errno);
     }
     if (got == 0) {
       break;
@@ -96,17 +96,17 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
     const Descriptor file(
         ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (file.get() < 0) {
-      fail("write", path, errno);
+      report_file_failure("write", path, errno);
     }
     if (const int error = write_all(file.get(), content)) {
       ::unlink(temporary.c_str());
-      fail("write", path, error);
+      report_file_failure("write", path, error);
     }
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) {
     const int error = errno;
     ::unlink(temporary.c_str());
-    fail("write", path, error);
+    report_file_failure("write", path, error);
   }
   // The rename itself is durable once the folder is synced.
   const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
@@ -119,15 +119,15 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 void append_to_file(const std::filesystem::path& path, std::string_view content) {
   const Descriptor file(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (file.get() < 0) {
-    fail("write", path, errno);
+    report_file_failure("write", path, errno);
   }
   const off_t before = ::lseek(file.get(), 0, SEEK_END);
   if (const int error = write_all(file.get(), content)) {
     // A device or pipe keeps nothing that could be cut off, and says so by EINVAL.
     if (::ftruncate(file.get(), before) != 0 && errno != EINVAL) {
-      fail("repair", path, errno);
+      report_file_failure("repair", path, errno);
     }
-    fail("write", path, error);
+    report_file_failure("write", path, error);
   }
 }
 

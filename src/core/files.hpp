@@ -18,6 +18,11 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 /// Appends whole lines and syncs them. \throws UserError as above; a partial line is cut off again.
 void append_to_file(const std::filesystem::path& path, std::string_view content);
 
+/// Throws the UserError of a failed file operation: "cannot <verb> '<path>': <system's reason>;
+/// <what to do>". \param error  errno of the failure.
+[[noreturn]] void report_file_failure(const char* verb, const std::filesystem::path& path,
+                                      int error);
+
 /// XXH3-128 of the bytes, as 32 hexadecimal digits. Not cryptographic; for fingerprints and
 /// integrity.
 std::string content_hash(std::string_view bytes);

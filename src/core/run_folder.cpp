@@ -1,7 +1,9 @@
 #include "core/run_folder.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <iterator>
 #include <system_error>
 #include <utility>
 
@@ -21,6 +23,20 @@ namespace fs = std::filesystem;
 /// Everything a run writes; `--force` removes these and nothing else.
 constexpr const char* kOwnFiles[] = {"run.json",    "config.toml", "epochs.jsonl", "genotype.json",
                                      "report.html", "checkpoint",  ".lock"};
+
+/// A run folder, or the beginning of one whose process was killed before run.json.
+bool holds_only_a_run(const fs::path& path) {
+  if (fs::exists(path / "run.json")) {
+    return true;
+  }
+  for (const auto& entry : fs::directory_iterator(path)) {
+    const std::string name = entry.path().filename().string();
+    if (std::find(std::begin(kOwnFiles), std::end(kOwnFiles), name) == std::end(kOwnFiles)) {
+      return false;
+    }
+  }
+  return true;
+}
 
 int lock_folder(const fs::path& path) {
   const fs::path file = path / ".lock";
@@ -56,16 +72,14 @@ RunFolder RunFolder::create(const fs::path& path, IfExists if_exists) {
         fmt::format("'{}' is a file, not a run folder; choose another with --out", path.string()));
   }
   const bool occupied = fs::exists(path) && !fs::is_empty(path);
+  if (occupied && !holds_only_a_run(path)) {
+    throw UserError(fmt::format(
+        "folder '{}' is not empty and is no run folder; choose another with --out", path.string()));
+  }
   if (occupied && if_exists == IfExists::kRefuse) {
     throw UserError(
         fmt::format("run folder '{}' exists; choose another with --out, go on with --resume, or "
                     "replace it with --force",
-                    path.string()));
-  }
-  if (occupied && !fs::exists(path / "run.json")) {
-    throw UserError(
-        fmt::format("folder '{}' is not empty and holds no run; --force replaces only runs, choose "
-                    "another with --out",
                     path.string()));
   }
   make_folder(path);

@@ -34,7 +34,6 @@ class RunFolder {
   std::filesystem::path epochs_jsonl() const { return path_ / "epochs.jsonl"; }
   std::filesystem::path genotype_json() const { return path_ / "genotype.json"; }
   std::filesystem::path checkpoint() const { return path_ / "checkpoint" / "last.safetensors"; }
-  std::filesystem::path report_html() const { return path_ / "report.html"; }
 
   /// Appends one line to epochs.jsonl.
   void append_epoch(const std::string& json_line);

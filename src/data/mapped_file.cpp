@@ -11,19 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/errors.hpp"
+#include "core/files.hpp"
 
 namespace probedarts::data {
 namespace {
-
-[[noreturn]] void fail(const char* verb, const std::filesystem::path& path, int error) {
-  const char* advice = error == ENOSPC || error == EDQUOT || error == EFBIG ? "free some space"
-                       : error == EACCES || error == EROFS || error == EPERM
-                           ? "check its permissions"
-                           : "check the path";
-  throw UserError(
-      fmt::format("cannot {} '{}': {}; {}", verb, path.string(), std::strerror(error), advice));
-}
 
 std::filesystem::path folder_of(const std::filesystem::path& path) {
   return path.has_parent_path() ? path.parent_path() : ".";
@@ -37,7 +28,7 @@ std::optional<MappedFile> MappedFile::open(const std::filesystem::path& path) {
     if (errno == ENOENT) {
       return std::nullopt;
     }
-    fail("read", path, errno);
+    report_file_failure("read", path, errno);
   }
   struct stat info {};
   if (::fstat(descriptor, &info) != 0 || info.st_size == 0) {
@@ -49,7 +40,7 @@ std::optional<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   const int error = errno;
   ::close(descriptor);  // the mapping stays
   if (start == MAP_FAILED) {
-    fail("map", path, error);
+    report_file_failure("map", path, error);
   }
   return MappedFile(start, length);
 }
@@ -74,19 +65,19 @@ NewFile::NewFile(std::filesystem::path path) : path_(std::move(path)) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) {
-    fail("make the folder", folder, error.value());
+    report_file_failure("make the folder", folder, error.value());
   }
   descriptor_ = ::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
   if (descriptor_ >= 0) {
     return;
   }
   if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL && errno != ENOENT) {
-    fail("write", path_, errno);
+    report_file_failure("write", path_, errno);
   }
   std::string name = path_.string() + ".XXXXXX";
   descriptor_ = ::mkstemp(name.data());
   if (descriptor_ < 0) {
-    fail("write", path_, errno);
+    report_file_failure("write", path_, errno);
   }
   temporary_ = name;
   ::fchmod(descriptor_, 0644);
@@ -109,7 +100,7 @@ void NewFile::write(std::uint64_t at, std::string_view bytes) {
       if (errno == EINTR) {
         continue;
       }
-      fail("write", path_, errno);
+      report_file_failure("write", path_, errno);
     }
     bytes.remove_prefix(static_cast<std::size_t>(written));
     at += static_cast<std::uint64_t>(written);
@@ -126,20 +117,20 @@ void NewFile::give_name() {
       return;
     }
     if (errno != EEXIST) {
-      fail("write", path_, errno);
+      report_file_failure("write", path_, errno);
     }
   }
 }
 
 void NewFile::publish() {
   if (::fsync(descriptor_) != 0 && errno != EINVAL) {
-    fail("write", path_, errno);
+    report_file_failure("write", path_, errno);
   }
   if (temporary_.empty()) {
     give_name();
   }
   if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    fail("write", path_, errno);
+    report_file_failure("write", path_, errno);
   }
   temporary_.clear();
   const int folder = ::open(folder_of(path_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

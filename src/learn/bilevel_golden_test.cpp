@@ -19,10 +19,10 @@
 #include "core/files.hpp"
 #include "core/tensor_file.hpp"
 #include "learn/bilevel.hpp"
+#include "learn/probe_network.hpp"
 #include "nets/stored_tensor.hpp"
 #include "nets/torch_runtime.hpp"
 #include "optim/adas.hpp"
-#include "probe/stable_rank.hpp"
 #include "support/shared_files.hpp"
 
 namespace probedarts::learn {
@@ -252,7 +252,8 @@ void check_iterations(const Case& golden, const Comparison& compare, nets::Execu
 }
 
 TEST(BilevelGolden, FollowsTheReferenceInEveryCase) {
-  // The float32 tolerances leave room for one order of summation; OpenBLAS changes its order with its threads.
+  // The float32 tolerances leave room for one order of summation; OpenBLAS changes its order with
+  // its threads.
   nets::set_threads(1);
   PROBEDARTS_NEEDS(testing::golden_folder());
   const auto paths = cases_with("sgd");
@@ -275,32 +276,11 @@ TEST(BilevelGolden, FollowsTheReferenceInEveryCase) {
   }
 }
 
-/// Probed layers in parameter order, and for each parameter its layer or -1.
-std::vector<int> layers_of(const nets::NetworkLayout& layout) {
-  std::vector<int> layer_of_parameter;
-  int next = 0;
-  for (const nets::ParameterInfo& parameter : layout.parameters) {
-    layer_of_parameter.push_back(nets::is_convolution(parameter.role) ? next++ : -1);
-  }
-  return layer_of_parameter;
-}
-
 std::vector<double> stable_ranks(const nets::NetworkLayout& layout,
                                  const nets::NetworkState& network) {
-  std::vector<at::Tensor> weights;
-  std::vector<bool> depthwise;
-  for (const nets::ParameterInfo& parameter : layout.parameters) {
-    if (nets::is_convolution(parameter.role)) {
-      weights.push_back(nets::parameter_view(network, parameter));
-      depthwise.push_back(parameter.role == nets::Role::kDepthwise);
-    }
-  }
-  std::vector<probe::ProbeTarget> targets;
-  for (std::size_t i = 0; i < weights.size(); ++i) {
-    targets.push_back({&weights[i], depthwise[i]});
-  }
   std::vector<double> ranks;
-  for (const probe::LayerMetrics& metrics : probe::probe_layers(targets, 2)) {
+  for (const probe::LayerMetrics& metrics :
+       probe_network(layout, network, 2, probe::EvbmfScale::kAsPublished)) {
     ranks.push_back(metrics.stable_rank());
   }
   return ranks;
@@ -317,7 +297,7 @@ void check_adas_case(const Case& golden) {
   adas_options.step_size = hyper.at("step_size");
   adas_options.as_published =
       golden.description.at("variant").get<std::string>().starts_with("as_published");
-  optim::Adas adas(adas_options, layers_of(golden.layout));
+  optim::Adas adas(adas_options, layer_of_parameter(golden.layout));
   SearchState state = compare.initial();
   BilevelLearner first(golden.layout, *executor, compare.objective(),
                        options_of(golden.description, 1));

@@ -86,20 +86,24 @@ optim::AdasState adas_from(const TensorFile& file, const json& description) {
 }
 
 [[noreturn]] void damaged(const std::string& path, const std::string& why) {
-  throw UserError(
-      fmt::format("checkpoint '{}' is damaged: {}; start the run again with --force", path, why));
+  throw UserError(fmt::format(
+      "checkpoint '{}' is damaged: {}; keep the folder and start a new run with another --out",
+      path, why));
 }
 
 TensorFile checked_file(const std::filesystem::path& path) {
   if (!std::filesystem::exists(path)) {
-    throw UserError(
-        fmt::format("checkpoint '{}' is missing; start the run again with --force", path.string()));
+    throw UserError(fmt::format(
+        "checkpoint '{}' is missing; keep the folder and start a new run with another --out",
+        path.string()));
   }
   TensorFile file;
   try {
     file = read_tensor_file(path);
   } catch (const UserError& error) {
-    damaged(path.string(), error.what());
+    const std::string why = error.what();
+    const std::string prefix = path.string() + ": ";  // said already
+    damaged(path.string(), why.starts_with(prefix) ? why.substr(prefix.size()) : why);
   }
   const auto format = file.metadata.find("format");
   if (format == file.metadata.end() || format->second != kFormat) {

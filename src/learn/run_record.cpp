@@ -6,6 +6,7 @@
 
 #include "core/machine.hpp"
 #include "core/version.hpp"
+#include "learn/probe_network.hpp"
 #include "nets/torch_runtime.hpp"
 #include "probe/collapse.hpp"
 
@@ -107,16 +108,6 @@ json probe_json(const std::vector<probe::LayerMetrics>& layers) {
 }
 
 }  // namespace
-
-std::vector<std::size_t> convolution_parameters(const nets::NetworkLayout& layout) {
-  std::vector<std::size_t> found;
-  for (std::size_t i = 0; i < layout.parameters.size(); ++i) {
-    if (nets::is_convolution(layout.parameters[i].role)) {
-      found.push_back(i);
-    }
-  }
-  return found;
-}
 
 std::string run_json(const SearchConfig& config, const nets::NetworkLayout& layout,
                      const SearchData& data, const std::string& name, const std::string& executor) {

@@ -14,10 +14,6 @@
 /// (docs/run-folder.md).
 namespace probedarts::learn {
 
-/// The convolutions of a network in parameter order: what is probed, and what `layers` of run.json
-/// lists.
-std::vector<std::size_t> convolution_parameters(const nets::NetworkLayout& layout);
-
 /// run.json. \param executor  the one chosen, where the configuration says auto.
 std::string run_json(const SearchConfig& config, const nets::NetworkLayout& layout,
                      const SearchData& data, const std::string& name, const std::string& executor);

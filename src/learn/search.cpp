@@ -15,6 +15,7 @@
 #include "core/progress.hpp"
 #include "learn/bilevel.hpp"
 #include "learn/checkpoint.hpp"
+#include "learn/probe_network.hpp"
 #include "learn/run_record.hpp"
 #include "learn/search_data.hpp"
 #include "nets/choose_executor.hpp"
@@ -51,26 +52,17 @@ optim::AdasOptions adas_options(const SearchConfig& config) {
   return options;
 }
 
-/// For each parameter tensor the index of its convolution among all, or -1.
-std::vector<int> layer_of_parameter(const nets::NetworkLayout& layout) {
-  std::vector<int> layers(layout.parameters.size(), -1);
-  int next = 0;
-  for (const std::size_t index : convolution_parameters(layout)) {
-    layers[index] = next++;
-  }
-  return layers;
-}
-
 /// A search with everything it needs in memory; both ways to begin one end here.
 class Search {
  public:
   explicit Search(const SearchConfig& config)
       : config_(config),
         data_(config, precision_of(config)),
+        objective_(data_.objective()),
         layout_(nets::lay_out(network_spec(config, data_.classes()))),
         executor_(
             nets::make_executor(layout_, config.executor, precision_of(config), config.threads)),
-        learner_(layout_, *executor_.executor, data_.objective(), bilevel_options(config)),
+        learner_(layout_, *executor_.executor, objective_, bilevel_options(config)),
         convolutions_(convolution_parameters(layout_)) {
     if (config.optimizer == "adas") {
       adas_.emplace(adas_options(config), layer_of_parameter(layout_));
@@ -187,12 +179,11 @@ class Search {
     PassFigures figures;
     double correct = 0.0;
     double decisions = 0.0;
-    const Objective objective = data_.objective();
     data_.start_evaluation();
     while (const std::optional<OwnedBatch> batch = data_.next_evaluation()) {
       const at::Tensor logits = executor_.executor->forward(
           now_.state.network, batch->tensors.images, nets::Mode::kEvaluate, nets::Wanted::kNothing);
-      const LossResult loss = objective.evaluate(logits, batch->tensors.labels, false);
+      const LossResult loss = objective_.evaluate(logits, batch->tensors.labels, false);
       const auto count = static_cast<std::uint64_t>(batch->tensors.count());
       figures.loss += loss.loss * static_cast<double>(count);
       figures.images += count;
@@ -205,17 +196,9 @@ class Search {
   }
 
   std::vector<probe::LayerMetrics> probe() const {
-    std::vector<at::Tensor> weights;
-    weights.reserve(convolutions_.size());
-    std::vector<probe::ProbeTarget> targets;
-    for (const std::size_t index : convolutions_) {
-      weights.push_back(nets::parameter_view(now_.state.network, layout_.parameters[index]));
-      targets.push_back(
-          {&weights.back(), layout_.parameters[index].role == nets::Role::kDepthwise});
-    }
-    return probe::probe_layers(targets, config_.threads,
-                               config_.probe_scale == "published" ? probe::EvbmfScale::kAsPublished
-                                                                  : probe::EvbmfScale::kScaleFree);
+    return probe_network(layout_, now_.state.network, config_.threads,
+                         config_.probe_scale == "published" ? probe::EvbmfScale::kAsPublished
+                                                            : probe::EvbmfScale::kScaleFree);
   }
 
   void describe(EpochRecord& record, const std::vector<double>& used_rates) {
@@ -301,6 +284,7 @@ class Search {
 
   SearchConfig config_;
   SearchData data_;
+  Objective objective_;
   nets::NetworkLayout layout_;
   nets::ChosenExecutor executor_;
   BilevelLearner learner_;
