@@ -6,14 +6,14 @@
 
 #include "core/random.hpp"
 #include "data/dataset.hpp"
-#include "data/mutation.hpp"
 #include "data/scratch_folder.hpp"
+#include "support/mutation.hpp"
 
 namespace probedarts::data {
 namespace {
 
+using probedarts::testing::mutate;
 using ::testing::ElementsAre;
-using testing::mutate;
 using testing::ScratchFolder;
 using testing::sentence_of;
 

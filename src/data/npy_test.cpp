@@ -7,15 +7,15 @@
 #include <gtest/gtest.h>
 
 #include "core/random.hpp"
-#include "data/mutation.hpp"
 #include "data/npy_bytes.hpp"
 #include "data/scratch_folder.hpp"
+#include "support/mutation.hpp"
 
 namespace probedarts::data {
 namespace {
 
+using probedarts::testing::mutate;
 using ::testing::ElementsAre;
-using testing::mutate;
 using testing::npy_array;
 using testing::npy_with_header;
 using testing::sentence_of;

@@ -1,11 +1,11 @@
 #pragma once
 
-// For the fuzz tests of this room: random damage to a well-formed file.
+// For fuzz tests: random damage to a well-formed file.
 #include <string>
 
 #include "core/random.hpp"
 
-namespace probedarts::data::testing {
+namespace probedarts::testing {
 
 /// One to four changes: a byte replaced, removed, doubled, a stretch removed or copied elsewhere,
 /// the end cut off.
@@ -37,4 +37,4 @@ inline std::string mutate(std::string bytes, Stream& stream) {
   return bytes;
 }
 
-}  // namespace probedarts::data::testing
+}  // namespace probedarts::testing
