@@ -11,10 +11,16 @@
 namespace probedarts {
 
 /// Element types of a safetensors file that probedarts reads and writes.
-enum class ElementType { kF32, kF64, kI64, kU8 };
+enum class ElementType { kF32, kF64, kF16, kBF16, kI64, kI32, kI16, kI8, kU8, kBool };
 
 /// Bytes of one element.
 std::size_t element_bytes(ElementType type);
+
+/// The name that safetensors gives the type: "F32", "BF16", "BOOL", ...
+const char* element_name(ElementType type);
+
+/// Whether elements are floating-point numbers.
+bool is_floating(ElementType type);
 
 /// One tensor of a file: row-major, little endian.
 struct StoredTensor {
@@ -25,6 +31,9 @@ struct StoredTensor {
   std::int64_t numel() const;
   /// Elements converted to double, in order (exact for all types but I64 beyond 2^53).
   std::vector<double> as_doubles() const;
+  /// The same numbers as another type, rounded to nearest: floating-point numbers as F32 or F64,
+  /// integers as I64. \throws Bug for any other pair of different types.
+  StoredTensor converted_to(ElementType type) const;
 };
 
 /// A safetensors file: 8-byte little-endian header length, JSON header, raw bytes
@@ -38,7 +47,8 @@ struct TensorFile {
   bool has(const std::string& name) const { return tensors.count(name) != 0; }
 };
 
-/// Reads a safetensors file, checking every offset, size and type against the file's length.
+/// Reads a safetensors file, checking every offset, size and type against the file's length and
+/// against each other: tensors that share bytes are refused, so no file grows in memory.
 /// \throws UserError "<path>: not a safetensors file: <why>" for anything malformed or truncated.
 TensorFile read_tensor_file(const std::filesystem::path& path);
 

@@ -1,5 +1,6 @@
 #include "core/tensor_file.hpp"
 
+#include <cmath>
 #include <cstring>
 
 #include <gtest/gtest.h>
@@ -106,6 +107,36 @@ TEST(TensorFile, GivesElementsAsDoubles) {
   EXPECT_EQ(file.at("none").numel(), 0);
 }
 
+/// Two-byte elements with these bits.
+StoredTensor two_bytes(ElementType type, const std::vector<std::uint16_t>& bits) {
+  return stored(type, {static_cast<std::int64_t>(bits.size())}, bits);
+}
+
+TEST(TensorFile, DecodesHalfPrecision) {
+  // 1, -2, the largest, the smallest normal and subnormal, -0, infinity (IEEE 754-2019, sec. 3.4).
+  const auto values =
+      two_bytes(ElementType::kF16, {0x3c00, 0xc000, 0x7bff, 0x0400, 0x0001, 0x8000, 0x7c00})
+          .as_doubles();
+  EXPECT_EQ(values, (std::vector<double>{1.0, -2.0, 65504.0, std::ldexp(1.0, -14),
+                                         std::ldexp(1.0, -24), -0.0, HUGE_VAL}));
+  EXPECT_TRUE(std::signbit(values[5]));
+  EXPECT_TRUE(std::isnan(two_bytes(ElementType::kF16, {0x7e00}).as_doubles()[0]));
+  EXPECT_EQ(two_bytes(ElementType::kBF16, {0x3f80, 0xc049}).as_doubles(),
+            (std::vector<double>{1.0, -3.140625}));
+}
+
+TEST(TensorFile, ConvertsWithoutLosingNumbers) {
+  const StoredTensor half = two_bytes(ElementType::kF16, {0x3c00, 0xc000});
+  EXPECT_EQ(half.converted_to(ElementType::kF32).bytes,
+            stored<float>(ElementType::kF32, {2}, {1.0F, -2.0F}).bytes);
+  EXPECT_EQ(half.converted_to(ElementType::kF64).shape, (std::vector<std::int64_t>{2}));
+  const StoredTensor small = stored<std::int8_t>(ElementType::kI8, {2}, {-1, 127});
+  EXPECT_EQ(small.converted_to(ElementType::kI64).bytes,
+            stored<std::int64_t>(ElementType::kI64, {2}, {-1, 127}).bytes);
+  EXPECT_THROW(half.converted_to(ElementType::kI64), Bug);
+  EXPECT_THROW(small.converted_to(ElementType::kF32), Bug);
+}
+
 TEST(TensorFile, NamesAMissingTensor) {
   const TensorFile file = example();
   EXPECT_TRUE(file.has("w"));
@@ -164,8 +195,9 @@ TEST(ParseTensorFile, RefusesAMissingOrWrongField) {
 }
 
 TEST(ParseTensorFile, RefusesAnUnknownType) {
-  EXPECT_EQ(entry_refusal(R"({"dtype": "BF16", "shape": [4], "data_offsets": [0, 8]})"),
-            "x: not a safetensors file: tensor 't' has type 'BF16', known are F32, F64, I64, U8");
+  EXPECT_EQ(entry_refusal(R"({"dtype": "C64", "shape": [1], "data_offsets": [0, 8]})"),
+            "x: not a safetensors file: tensor 't' has type 'C64', known are F32, F64, F16, BF16, "
+            "I64, I32, I16, I8, U8, BOOL");
 }
 
 TEST(ParseTensorFile, RefusesAnImpossibleShape) {
@@ -192,6 +224,18 @@ TEST(ParseTensorFile, RefusesATensorBeyondTheFile) {
       "x: not a safetensors file: tensor 't' ends beyond the file, which is truncated";
   EXPECT_EQ(entry_refusal(R"({"dtype": "F32", "shape": [3], "data_offsets": [0, 12]})"), sentence);
   EXPECT_EQ(entry_refusal(R"({"dtype": "F32", "shape": [2], "data_offsets": [8, 0]})"), sentence);
+}
+
+TEST(ParseTensorFile, RefusesTensorsThatShareBytes) {
+  EXPECT_EQ(refusal(with_header(R"({"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]},)"
+                                R"( "b": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}})",
+                                8)),
+            "x: not a safetensors file: tensors 'a' and 'b' share bytes");
+}
+
+TEST(ParseTensorFile, RefusesADeeplyNestedHeader) {
+  EXPECT_EQ(refusal(with_header("{\"t\": " + std::string(1'000'000, '['), 0)),
+            "x: not a safetensors file: its header is nested too deeply");
 }
 
 TEST(ParseTensorFile, RefusesASizeThatDoesNotFitTheShape) {

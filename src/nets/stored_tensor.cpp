@@ -20,6 +20,18 @@ at::ScalarType scalar_type(ElementType type) {
       return at::kLong;
     case ElementType::kU8:
       return at::kByte;
+    case ElementType::kF16:
+      return at::kHalf;
+    case ElementType::kBF16:
+      return at::kBFloat16;
+    case ElementType::kI32:
+      return at::kInt;
+    case ElementType::kI16:
+      return at::kShort;
+    case ElementType::kI8:
+      return at::kChar;
+    case ElementType::kBool:
+      return at::kBool;
   }
   report_bug("unknown element type", __FILE__, __LINE__);
 }
@@ -34,6 +46,18 @@ ElementType element_type(at::ScalarType type) {
       return ElementType::kI64;
     case at::kByte:
       return ElementType::kU8;
+    case at::kHalf:
+      return ElementType::kF16;
+    case at::kBFloat16:
+      return ElementType::kBF16;
+    case at::kInt:
+      return ElementType::kI32;
+    case at::kShort:
+      return ElementType::kI16;
+    case at::kChar:
+      return ElementType::kI8;
+    case at::kBool:
+      return ElementType::kBool;
     default:
       report_bug("tensor of a type that files do not hold", __FILE__, __LINE__);
   }

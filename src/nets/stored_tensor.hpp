@@ -8,8 +8,8 @@ namespace probedarts::nets {
 /// A copy of a stored tensor as a CPU tensor of the same type and shape.
 at::Tensor to_tensor(const StoredTensor& stored);
 
-/// A tensor's elements in row-major order, for a file. float32, float64, int64 and uint8; any
-/// device, any strides.
+/// A tensor's elements in row-major order, for a file. Every type of ElementType; any device,
+/// any strides.
 StoredTensor to_stored(const at::Tensor& tensor);
 
 }  // namespace probedarts::nets
