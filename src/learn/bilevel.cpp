@@ -63,13 +63,14 @@ BilevelLearner::BilevelLearner(const nets::NetworkLayout& layout, nets::Executor
 
 nets::Gradients BilevelLearner::gradients(nets::NetworkState& network, const LabelledBatch& batch,
                                           nets::Wanted wanted, LossResult& result) {
-  const at::Tensor logits = executor_.forward(network, batch.images, nets::Mode::kTrain, wanted);
+  const at::Tensor logits =
+      executor_.forward(network, batch.images, {nets::Mode::kTrain, wanted}).main;
   result = objective_.evaluate(logits, batch.labels, true);
   if (!std::isfinite(result.loss)) {
     throw Diverged(fmt::format("the loss became {}; first seen in the {}", result.loss,
                                first_non_finite(layout_, network)));
   }
-  return executor_.backward(result.logits_gradient);
+  return executor_.backward({result.logits_gradient, {}});
 }
 
 at::Tensor BilevelLearner::scaled_by_rates(const at::Tensor& flat,

@@ -194,9 +194,9 @@ void check_forward(const Case& golden, const Comparison& compare, nets::Executor
   SearchState state = compare.initial();
   const LabelledBatch batch = compare.batch("train1");
   const at::Tensor logits =
-      executor.forward(state.network, batch.images, nets::Mode::kTrain, nets::Wanted::kBoth);
+      executor.forward(state.network, batch.images, {nets::Mode::kTrain, nets::Wanted::kBoth}).main;
   const LossResult loss = compare.objective().evaluate(logits, batch.labels, true);
-  const nets::Gradients gradients = executor.backward(loss.logits_gradient);
+  const nets::Gradients gradients = executor.backward({loss.logits_gradient, {}});
   compare.expect("F.logits", {{"", logits}});
   compare.expect("F.loss", {{"", logits.new_full({}, loss.loss)}});
   compare.expect_alpha("F.grad_alpha", gradients.alpha);
@@ -204,8 +204,10 @@ void check_forward(const Case& golden, const Comparison& compare, nets::Executor
   if (golden.file.has("F.buffers.stem.1.running_mean")) {
     compare.expect_statistics("F.buffers", state.network.statistics);
   }
-  const at::Tensor evaluated = executor.forward(state.network, compare.batch("valid1").images,
-                                                nets::Mode::kEvaluate, nets::Wanted::kNothing);
+  const at::Tensor evaluated = executor
+                                   .forward(state.network, compare.batch("valid1").images,
+                                            {nets::Mode::kEvaluate, nets::Wanted::kNothing})
+                                   .main;
   compare.expect("F.eval_logits", {{"", evaluated}});
 }
 

@@ -181,8 +181,10 @@ class Search {
     double decisions = 0.0;
     data_.start_evaluation();
     while (const std::optional<OwnedBatch> batch = data_.next_evaluation()) {
-      const at::Tensor logits = executor_.executor->forward(
-          now_.state.network, batch->tensors.images, nets::Mode::kEvaluate, nets::Wanted::kNothing);
+      const at::Tensor logits = executor_.executor
+                                    ->forward(now_.state.network, batch->tensors.images,
+                                              {nets::Mode::kEvaluate, nets::Wanted::kNothing})
+                                    .main;
       const LossResult loss = objective_.evaluate(logits, batch->tensors.labels, false);
       const auto count = static_cast<std::uint64_t>(batch->tensors.count());
       figures.loss += loss.loss * static_cast<double>(count);

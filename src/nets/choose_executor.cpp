@@ -9,10 +9,7 @@ ChosenExecutor make_executor(const NetworkLayout& layout, const std::string& cho
   if (choice == "fused" && precision != Precision::kFloat32) {
     throw UserError("--executor fused: computes in float32 only; use composed or auto for float64");
   }
-  if (choice == "fused" && !layout.spec.relaxed()) {
-    throw UserError("--executor fused: runs search networks only; use composed or auto");
-  }
-  if (choice == "composed" || precision != Precision::kFloat32 || !layout.spec.relaxed()) {
+  if (choice == "composed" || precision != Precision::kFloat32) {
     return {make_composed_executor(layout), "composed"};
   }
   return {make_fused_executor(layout, threads), "fused"};

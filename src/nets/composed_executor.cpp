@@ -13,11 +13,13 @@
 #include <utility>
 
 #include <ATen/core/grad_mode.h>
+#include <ATen/ops/adaptive_avg_pool2d.h>
 #include <ATen/ops/avg_pool2d.h>
 #include <ATen/ops/batch_norm.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/constant_pad_nd.h>
 #include <ATen/ops/conv2d.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/linear.h>
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/max_pool2d.h>
@@ -46,13 +48,19 @@ struct State {
 };
 
 /// One forward pass.
-class Pass {
+class ComposedPass {
  public:
-  Pass(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
-       const at::Tensor& running, at::Tensor& batch, Mode mode)
-      : layout_(layout), parameters_(parameters), running_(running), batch_(batch), mode_(mode) {}
+  ComposedPass(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
+               const at::Tensor& running, at::Tensor& batch, Mode mode, const DropPath* drop_path)
+      : layout_(layout),
+        parameters_(parameters),
+        running_(running),
+        batch_(batch),
+        mode_(mode),
+        drop_path_(drop_path) {}
 
-  at::Tensor logits(const at::Tensor& images, const at::Tensor& alpha) {
+  Logits logits(const at::Tensor& images, const at::Tensor& alpha) {
+    Logits logits;
     at::Tensor weights;
     if (layout_.alpha_edges > 0) {
       weights = at::softmax(alpha, -1);
@@ -62,10 +70,17 @@ class Pass {
     for (const CellUnit& unit : layout_.cells) {
       at::Tensor out = cell(unit, before, last, weights);
       before = std::exchange(last, std::move(out));
+      if (layout_.auxiliary && mode_ == Mode::kTrain &&
+          &unit == &layout_.cells[layout_.auxiliary->cell]) {
+        logits.auxiliary = auxiliary_logits(
+            layout_, parameters_, last,
+            [this](const NormUnit& norm_unit, const at::Tensor& x) { return norm(norm_unit, x); });
+      }
     }
     const at::Tensor features = last.mean({2, 3});
-    return at::linear(features, parameters_[layout_.classifier_weight],
-                      parameters_[layout_.classifier_bias]);
+    logits.main = at::linear(features, parameters_[layout_.classifier_weight],
+                             parameters_[layout_.classifier_bias]);
+    return logits;
   }
 
  private:
@@ -169,6 +184,19 @@ class Pass {
     report_bug("unknown primitive kind", __FILE__, __LINE__);
   }
 
+  /// [B, 1, 1, 1]: 1 / keep_probability where the edge is kept, else 0.
+  at::Tensor kept_images(int drop, const at::Tensor& like) const {
+    const std::int64_t batch = like.size(0);
+    require(drop_path_->kept.size() == static_cast<std::size_t>(layout_.droppable_edges * batch),
+            "drop-path has one entry per droppable edge and image");
+    at::Tensor factors = at::empty({batch, 1, 1, 1}, at::kDouble);
+    for (std::int64_t image = 0; image < batch; ++image) {
+      const bool kept = drop_path_->kept[static_cast<std::size_t>(drop * batch + image)] != 0;
+      factors.data_ptr<double>()[image] = kept ? 1.0 / drop_path_->keep_probability : 0.0;
+    }
+    return factors.to(like.options());
+  }
+
   /// Sum over terms of weight * term: one matrix-vector product on pixels with channels innermost.
   static at::Tensor weighted_sum(const std::vector<at::Tensor>& terms, const at::Tensor& weights) {
     std::vector<at::Tensor> rows;
@@ -192,8 +220,11 @@ class Pass {
         continue;
       }
       for (const CandidateUnit& unit_candidate : edge.candidates) {
-        const auto out = candidate(states[static_cast<std::size_t>(edge.from)], unit_candidate);
+        auto out = candidate(states[static_cast<std::size_t>(edge.from)], unit_candidate);
         if (out) {
+          if (drop_path_ != nullptr && edge.drop) {
+            out = out->mul(kept_images(*edge.drop, *out));
+          }
           terms.push_back(*out);
           if (unit_candidate.slot) {
             term_weights.push_back(
@@ -243,14 +274,16 @@ class Pass {
   const at::Tensor& running_;
   at::Tensor& batch_;
   Mode mode_;
+  const DropPath* drop_path_;
 };
 
 class ComposedExecutor : public Executor {
  public:
   explicit ComposedExecutor(const NetworkLayout& layout) : layout_(layout) {}
 
-  at::Tensor forward(NetworkState& state, const at::Tensor& images, Mode mode,
-                     Wanted wanted) override {
+  Logits forward(NetworkState& state, const at::Tensor& images,
+                 const ForwardOptions& options) override {
+    const Wanted wanted = options.wanted;
     const bool for_weights = wanted == Wanted::kWeights || wanted == Wanted::kBoth;
     const bool for_alpha = wanted == Wanted::kAlpha || wanted == Wanted::kBoth;
     const at::AutoGradMode record(wanted != Wanted::kNothing);
@@ -262,47 +295,73 @@ class ComposedExecutor : public Executor {
         at::zeros_like(state.statistics);  // momentum 1 multiplies what is there by 0
     const at::Tensor pixels = images.contiguous(at::MemoryFormat::ChannelsLast);
     logits_ = composed_logits(layout_, split_parameters(layout_, weights_), alpha_,
-                              state.statistics, batch, pixels, mode);
-    if (mode == Mode::kTrain) {
+                              state.statistics, batch, pixels, options.mode, options.drop_path);
+    if (options.mode == Mode::kTrain) {
       const at::NoGradGuard no_graph;
       move_statistics(state.statistics, batch);
       ++state.batches_tracked;
     }
-    return logits_.detach();
+    return {logits_.main.detach(),
+            logits_.auxiliary.defined() ? logits_.auxiliary.detach() : at::Tensor()};
   }
 
-  Gradients backward(const at::Tensor& logits_gradient) override {
+  Gradients backward(const Logits& gradient) override {
     std::vector<at::Tensor> leaves;
     for (const at::Tensor& leaf : {weights_, alpha_}) {
       if (leaf.requires_grad()) {
         leaves.push_back(leaf);
       }
     }
-    require(logits_.defined() && !leaves.empty(), "backward needs a forward that wanted gradients");
-    const auto found = torch::autograd::grad({logits_}, leaves, {logits_gradient});
+    require(logits_.main.defined() && !leaves.empty(),
+            "backward needs a forward that wanted gradients");
+    std::vector<at::Tensor> outputs = {logits_.main};
+    std::vector<at::Tensor> seeds = {gradient.main};
+    if (logits_.auxiliary.defined() && gradient.auxiliary.defined()) {
+      outputs.push_back(logits_.auxiliary);
+      seeds.push_back(gradient.auxiliary);
+    }
+    const auto found =
+        torch::autograd::grad(outputs, leaves, seeds, c10::nullopt, false, /*allow_unused=*/true);
     Gradients gradients;
     std::size_t next = 0;
     if (weights_.requires_grad()) {
       gradients.weights = found[next++];
+      require(gradients.weights.defined(), "the logits depend on the weights");
     }
     if (alpha_.requires_grad()) {
       gradients.alpha = found[next++];
     }
-    logits_.reset();
+    logits_ = {};
     return gradients;
   }
 
  private:
   const NetworkLayout& layout_;
-  at::Tensor weights_, alpha_, logits_;
+  at::Tensor weights_, alpha_;
+  Logits logits_;
 };
 
 }  // namespace
 
-at::Tensor composed_logits(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
-                           const at::Tensor& alpha, const at::Tensor& running, at::Tensor& batch,
-                           const at::Tensor& images, Mode mode) {
-  return Pass(layout, parameters, running, batch, mode).logits(images, alpha);
+Logits composed_logits(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
+                       const at::Tensor& alpha, const at::Tensor& running, at::Tensor& batch,
+                       const at::Tensor& images, Mode mode, const DropPath* drop_path) {
+  return ComposedPass(layout, parameters, running, batch, mode, drop_path).logits(images, alpha);
+}
+
+at::Tensor auxiliary_logits(
+    const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
+    const at::Tensor& features,
+    const std::function<at::Tensor(const NormUnit&, const at::Tensor&)>& norm) {
+  const AuxiliaryUnit& unit = *layout.auxiliary;
+  const bool original =
+      layout.spec.stem == space::Stem::kCifar && features.size(2) == 8 && features.size(3) == 8;
+  at::Tensor x = at::relu(features);
+  x = original ? at::avg_pool2d(x, 5, 3, 0, false, false) : at::adaptive_avg_pool2d(x, {2, 2});
+  x = at::relu(norm(unit.norm0, at::conv2d(x, parameters[unit.conv0.parameter])));
+  x = at::relu(norm(unit.norm1, at::conv2d(x, parameters[unit.conv1.parameter])));
+  return at::linear(x.flatten(1), parameters[unit.classifier_weight],
+                    parameters[unit.classifier_bias]);
 }
 
 std::vector<at::Tensor> split_parameters(const NetworkLayout& layout, const at::Tensor& flat) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -15,10 +16,17 @@ namespace probedarts::nets {
 /// \param alpha       [2, edges, 8] architecture logits; ignored by a derived network.
 /// \param running     running statistics, used in kEvaluate; untouched.
 /// \param batch       filled in kTrain with the batch's means and unbiased variances, layout as
-/// `running`. \returns           logits [B, classes].
-at::Tensor composed_logits(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
-                           const at::Tensor& alpha, const at::Tensor& running, at::Tensor& batch,
-                           const at::Tensor& images, Mode mode);
+/// `running`. \param drop_path  or null.
+Logits composed_logits(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
+                       const at::Tensor& alpha, const at::Tensor& running, at::Tensor& batch,
+                       const at::Tensor& images, Mode mode, const DropPath* drop_path = nullptr);
+
+/// Logits of the auxiliary head from the output of its cell [B, C, H, W]; differentiable. `norm`
+/// applies batch norm i of the layout to a map.
+at::Tensor auxiliary_logits(
+    const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
+    const at::Tensor& features,
+    const std::function<at::Tensor(const NormUnit&, const at::Tensor&)>& norm);
 
 /// Views of a flat weight tensor, one per parameter; differentiable when `flat` is in a graph.
 std::vector<at::Tensor> split_parameters(const NetworkLayout& layout, const at::Tensor& flat);

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
+#include <vector>
 
-#include "core/tensor_fwd.hpp"
+#include <ATen/core/Tensor.h>
+
 #include "nets/layout.hpp"
 #include "nets/network_state.hpp"
 
@@ -17,22 +20,42 @@ enum class Mode {
   kEvaluate,  ///< the running ones
 };
 
+/// Drop-path: whole edges are left out at random, image by image, and what is kept is divided by
+/// the probability of being kept (Larsson et al., "FractalNet", 2017, as in DARTS). Edges that may
+/// be dropped are numbered by `EdgeUnit::drop`: all but identities.
+struct DropPath {
+  double keep_probability;         ///< in (0, 1]
+  std::vector<std::uint8_t> kept;  ///< [layout.droppable_edges][batch]; 0 dropped, 1 kept
+};
+
+/// What a forward pass is for.
+struct ForwardOptions {
+  Mode mode = Mode::kTrain;
+  Wanted wanted = Wanted::kNothing;
+  const DropPath* drop_path =
+      nullptr;  ///< training of a derived network only; must outlive `backward`
+};
+
+/// Logits [B, classes]; `auxiliary` is undefined without an auxiliary head and in kEvaluate.
+struct Logits {
+  at::Tensor main, auxiliary;
+};
+
 /// Runs a network forward and backward. The state comes in with every call, so one executor serves
 /// the network and its unrolled copy. Two implementations with the same results: *composed* (plain
-/// ATen operations, any device and dtype) and, later, *fused* (our kernels, CPU float32).
+/// ATen operations, any device and dtype) and *fused* (our kernels, CPU float32).
 class Executor {
  public:
   virtual ~Executor() = default;
 
   /// \param images  [B, 3, H, W] of the state's dtype; channels-last memory is fastest.
-  /// \returns       logits [B, classes].
   /// In kTrain the running statistics of `state` move and its `batches_tracked` is raised by one.
-  virtual at::Tensor forward(NetworkState& state, const at::Tensor& images, Mode mode,
-                             Wanted wanted) = 0;
+  virtual Logits forward(NetworkState& state, const at::Tensor& images,
+                         const ForwardOptions& options) = 0;
 
   /// Gradients of the loss whose gradient in the logits of the last `forward` is given; once per
-  /// forward. \param logits_gradient  [B, classes].
-  virtual Gradients backward(const at::Tensor& logits_gradient) = 0;
+  /// forward. \param gradient  [B, classes] each; an undefined `auxiliary` counts as zero.
+  virtual Gradients backward(const Logits& gradient) = 0;
 };
 
 /// The plain executor. Keeps a reference to `layout`, which must outlive it.

@@ -21,8 +21,10 @@ kernels::Cotangent cotangent_of(const Context& context, const Slab& gradient, co
                                 std::size_t site, int image) {
   const Coefficients& coefficients = context.memory.coefficients;
   const std::size_t slot = context.plan.sites[site].slot;
+  const bool dropped = context.drops(context.plan.sites[site], image);
   return {context.image_of(gradient, image), context.image_of(y, image),
-          coefficients.a.data() + slot, coefficients.b.data() + slot, coefficients.c.data() + slot};
+          dropped ? context.memory.zeros.data() : coefficients.a.data() + slot,
+          coefficients.b.data() + slot, coefficients.c.data() + slot};
 }
 
 void settle(const Context& context, std::size_t site) {
@@ -79,6 +81,9 @@ void pool_backward(const Context& context, const State& state, const PoolUnit& p
   const Coefficients& coefficients = context.memory.coefficients;
   workspace.mix_terms.clear();
   for (const Consumer& consumer : pool.consumers) {
+    if (context.drops(context.plan.sites[consumer.site], image)) {
+      continue;
+    }
     workspace.mix_terms.push_back({context.image_of(consumer.gradient, image),
                                    coefficients.a.data() + context.plan.sites[consumer.site].slot});
   }
@@ -128,6 +133,9 @@ void sum_terms(const Context& context, const State& state, int image, int chunk,
   workspace.product_terms.clear();
   for (const Term& term : state.terms) {
     const Site& site = context.plan.sites[term.site];
+    if (context.drops(site, image)) {
+      continue;
+    }
     if (site.norm || (site.weight && context.for_alpha())) {
       workspace.product_terms.push_back({context.image_of(term.values, image),
                                          context.memory.coefficients.centre.data() + site.slot,
@@ -135,9 +143,28 @@ void sum_terms(const Context& context, const State& state, int image, int chunk,
     }
   }
   const kernels::MapShape& shape = state.value.shape;
-  kernels::sum_products(context.image_of(state.gradient, image), workspace.product_terms,
-                        static_cast<int>(shape.pixels()), shape.channels,
-                        sums + state.gradient_sum);
+  const auto pixels = static_cast<int>(shape.pixels());
+  const float* gradient = context.image_of(state.gradient, image);
+  if (context.network.drop_path == nullptr) {
+    kernels::sum_products(gradient, workspace.product_terms, pixels, shape.channels,
+                          sums + state.gradient_sum);
+    return;
+  }
+  float* of_image = workspace.channels.data();
+  std::fill_n(of_image, shape.channels, 0.0F);
+  kernels::sum_products(gradient, workspace.product_terms, pixels, shape.channels, of_image);
+  const auto add_to = [&](std::size_t slot) {
+    for (int c = 0; c < shape.channels; ++c) {
+      sums[slot + static_cast<std::size_t>(c)] += of_image[c];
+    }
+  };
+  add_to(state.gradient_sum);
+  for (const Term& term : state.terms) {
+    const Site& site = context.plan.sites[term.site];
+    if (site.drop && !context.drops(site, image)) {
+      add_to(site.kept_sum);
+    }
+  }
 }
 
 void sum_pool_coefficients(const Context& context, const PoolUnit& pool) {

@@ -10,6 +10,7 @@
 
 #include "core/errors.hpp"
 #include "nets/executor.hpp"
+#include "nets/fused_auxiliary.hpp"
 #include "nets/fused_passes.hpp"
 #include "nets/fused_weights.hpp"
 
@@ -61,31 +62,41 @@ class FusedExecutor : public Executor {
  public:
   FusedExecutor(const NetworkLayout& layout, int threads) : layout_(layout), threads_(threads) {}
 
-  at::Tensor forward(NetworkState& state, const at::Tensor& images, Mode mode,
-                     Wanted wanted) override {
+  Logits forward(NetworkState& state, const at::Tensor& images,
+                 const ForwardOptions& options) override {
     require(is_plain(state.weights) && is_plain(state.statistics) && is_plain(state.alpha),
             "the fused executor takes float32 states on the CPU");
     require(images.is_cpu() && images.scalar_type() == at::kFloat && images.dim() == 4 &&
                 images.size(0) > 0 && images.size(1) == 3,
             "the fused executor takes float32 images [B, 3, H, W] on the CPU");
     plan_for(images);
+    require(options.drop_path == nullptr ||
+                options.drop_path->kept.size() ==
+                    static_cast<std::size_t>(layout_.droppable_edges * plan_->batch),
+            "drop-path has one entry per droppable edge and image");
     weights_ = state.weights;  // the head's gradient reads them again
     statistics_ = state.statistics;
     softmax_rows(state.alpha, edge_weights_);
-    mode_ = mode;
-    wanted_ = wanted;
+    mode_ = options.mode;
+    wanted_ = options.wanted;
+    drop_path_ = options.drop_path;
     const fused::Context context = make_context(nullptr);
     pack_weights(context);
     load_images(context, images);
     fused::run_forward(context);
-    if (mode == Mode::kTrain) {
+    if (mode_ == Mode::kTrain) {
       ++state.batches_tracked;
     }
-    pending_ = wanted != Wanted::kNothing;
-    return head_forward(context);
+    pending_ = wanted_ != Wanted::kNothing;
+    Logits logits;
+    logits.main = head_forward(context);
+    if (layout_.auxiliary && mode_ == Mode::kTrain) {
+      logits.auxiliary = auxiliary_.forward(context);
+    }
+    return logits;
   }
 
-  Gradients backward(const at::Tensor& logits_gradient) override {
+  Gradients backward(const Logits& gradient) override {
     require(pending_, "backward needs a forward that wanted gradients");
     pending_ = false;
     Gradients gradients;
@@ -98,8 +109,11 @@ class FusedExecutor : public Executor {
     const fused::Context context = make_context(weight_gradient);
     mark_wanted(context);
     zero_gradients(context);
-    const at::Tensor wanted_logits = logits_gradient.to(at::kFloat).contiguous();
+    const at::Tensor wanted_logits = gradient.main.to(at::kFloat).contiguous();
     head_backward(context, wanted_logits.data_ptr<float>(), weight_gradient);
+    if (gradient.auxiliary.defined()) {
+      auxiliary_.backward(context, gradient.auxiliary);
+    }
     fused::run_backward(context);
     if (wanted_ != Wanted::kWeights) {
       gradients.alpha =
@@ -133,7 +147,7 @@ class FusedExecutor : public Executor {
             wanted_,
             {weights_.data_ptr<float>(), statistics_.data_ptr<float>(),
              relaxed ? edge_weights_.data() : nullptr, weight_gradient,
-             relaxed ? edge_gradient_.data() : nullptr}};
+             relaxed ? edge_gradient_.data() : nullptr, drop_path_}};
   }
 
   void pack_weights(const fused::Context& context) {
@@ -301,6 +315,8 @@ class FusedExecutor : public Executor {
   std::optional<fused::Plan> plan_;
   fused::Memory memory_;
   at::Tensor weights_, statistics_;
+  fused::AuxiliaryHead auxiliary_;
+  const DropPath* drop_path_ = nullptr;
   std::vector<double> edge_weights_, edge_gradient_;
   kernels::FloatBuffer features_, feature_gradient_;
   Mode mode_ = Mode::kTrain;

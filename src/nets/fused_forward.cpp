@@ -57,17 +57,40 @@ void sum_shifts(const Context& context, const State& state) {
   }
 }
 
+/// The same over the terms that an image keeps.
+const float* sum_kept_shifts(const Context& context, const State& state, int image,
+                             Workspace& workspace) {
+  const float* shifts = context.memory.coefficients.shift.data();
+  float* sum = workspace.channels.data();
+  std::fill_n(sum, state.value.shape.channels, 0.0F);
+  for (const Term& term : state.terms) {
+    const Site& site = context.plan.sites[term.site];
+    if (!context.drops(site, image)) {
+      for (int c = 0; c < state.channels; ++c) {
+        sum[c] += shifts[site.slot + static_cast<std::size_t>(c)];
+      }
+    }
+  }
+  return sum;
+}
+
 void mix_state(const Context& context, const State& state, int image, Workspace& workspace) {
   const Coefficients& coefficients = context.memory.coefficients;
+  const float* shift = coefficients.shift.data() + state.shift;
+  if (context.network.drop_path != nullptr) {
+    shift = sum_kept_shifts(context, state, image, workspace);
+  }
   workspace.mix_terms.clear();
   for (const Term& term : state.terms) {
+    if (context.drops(context.plan.sites[term.site], image)) {
+      continue;
+    }
     workspace.mix_terms.push_back({context.image_of(term.values, image),
                                    coefficients.scale.data() + context.plan.sites[term.site].slot});
   }
   const kernels::MapShape& shape = state.value.shape;
-  kernels::mix(workspace.mix_terms, coefficients.shift.data() + state.shift,
-               static_cast<int>(shape.pixels()), shape.channels, Into::kAssign,
-               context.image_of(state.value, image));
+  kernels::mix(workspace.mix_terms, shift, static_cast<int>(shape.pixels()), shape.channels,
+               Into::kAssign, context.image_of(state.value, image));
 }
 
 /// What the out-edges of a state need first: pools, factorised reduces, first blocks.
@@ -142,6 +165,8 @@ void Memory::prepare(const Plan& plan, int threads) {
     buffer->reserve(plan.slots);
     std::fill_n(buffer->data(), plan.slots, 0.0F);
   }
+  zeros.reserve(static_cast<std::size_t>(plan.most_channels));
+  std::fill_n(zeros.data(), plan.most_channels, 0.0F);
   workspaces.resize(static_cast<std::size_t>(threads));
   std::size_t most_terms = 0;
   for (const State& state : plan.states) {
@@ -155,6 +180,7 @@ void Memory::prepare(const Plan& plan, int threads) {
     workspace.padded.reserve(plan.padded_floats);
     workspace.map.reserve(plan.map_floats);
     workspace.scratch.reserve(plan.scratch_floats);
+    workspace.channels.reserve(static_cast<std::size_t>(plan.most_channels));
     workspace.mix_terms.reserve(most_terms);
     workspace.product_terms.reserve(most_terms);
     workspace.sources.reserve(most_terms);

@@ -17,6 +17,9 @@ std::size_t place_of(const AlphaPlace& weight, int edges) {
 }
 
 double edge_weight(const NetworkLayout& layout, const Site& site, const NetworkMemory& memory) {
+  if (site.drop && memory.drop_path != nullptr) {
+    return 1.0 / memory.drop_path->keep_probability;
+  }
   return site.weight ? memory.edge_weights[place_of(*site.weight, layout.alpha_edges)] : 1.0;
 }
 
@@ -103,12 +106,14 @@ void settle_backward(const NetworkLayout& layout, const Plan& plan, const Site& 
     count += static_cast<double>(
         partials.counts[static_cast<std::size_t>(chunk) * groups + moments_group]);
   }
+  const std::size_t gradient_sum =
+      site.drop && memory.drop_path != nullptr ? site.kept_sum : site.gradient_sum;
   double edge_gradient = 0.0;
   for (int channel = 0; channel < site.channels; ++channel) {
     const std::size_t at = site.slot + static_cast<std::size_t>(channel);
     const double products = sum_of_chunks(plan, partials, at);
     const double gradients =
-        sum_of_chunks(plan, partials, site.gradient_sum + static_cast<std::size_t>(channel));
+        sum_of_chunks(plan, partials, gradient_sum + static_cast<std::size_t>(channel));
     const auto mean = static_cast<double>(coefficients.centre.data()[at]);
     const auto inverse = static_cast<double>(coefficients.inverse.data()[at]);
     Affine affine;

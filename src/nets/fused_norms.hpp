@@ -17,6 +17,8 @@
 ///     dy = a g + b y + c,  a = w gamma r,  b = -a r^2 S / n,  c = -a S_g / n - b m   (b = c = 0
 ///     with running statistics), dw = sum over channels of gamma r S + beta S_g,  dgamma = w r S,
 ///     dbeta = w S_g.
+/// Under drop-path w is 1 / keep_probability and the sums go over the images that keep the edge; an
+/// image that drops it still gets b y + c, since its y is part of the batch's statistics.
 /// So the gradient of alpha costs nothing beyond what BN needs anyway.
 namespace probedarts::nets::fused {
 
@@ -39,6 +41,7 @@ struct NetworkMemory {
   const double* edge_weights;  ///< softmax(alpha) [2][alpha_edges][8]; null when derived
   float* weight_gradient;      ///< or null
   double* edge_gradient;       ///< or null
+  const DropPath* drop_path;   ///< or null
 };
 
 /// Forward: statistics of the batch (or the running ones) to scale and shift; in kTrain the running

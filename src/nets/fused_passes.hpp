@@ -20,6 +20,7 @@ inline constexpr int kMaxChunks = 16;
 /// Scratch of one thread; grows to the plan's needs and is kept.
 struct Workspace {
   kernels::FloatBuffer padded, map, scratch;
+  kernels::FloatBuffer channels;  ///< one value per channel of a state
   std::vector<kernels::MixTerm> mix_terms;
   std::vector<kernels::ProductTerm> product_terms;
   std::vector<kernels::GatherSource> sources;
@@ -29,6 +30,7 @@ struct Workspace {
 /// any before.
 struct Memory {
   kernels::FloatBuffer arena, packed, weight_partials;
+  kernels::FloatBuffer zeros;  ///< one per channel: the `a` of an edge that an image drops
   Coefficients coefficients;
   Partials partials;
   std::vector<Workspace> workspaces;
@@ -50,6 +52,10 @@ struct Context {
 
   bool for_weights() const { return wanted == Wanted::kWeights || wanted == Wanted::kBoth; }
   bool for_alpha() const { return wanted == Wanted::kAlpha || wanted == Wanted::kBoth; }
+  bool drops(const Site& site, int image) const {
+    return site.drop && network.drop_path != nullptr &&
+           network.drop_path->kept[static_cast<std::size_t>(*site.drop * plan.batch + image)] == 0;
+  }
   float* image_of(const Slab& slab, int image) const {
     return memory.arena.data() + slab.offset +
            static_cast<std::size_t>(image) * slab.shape.floats();

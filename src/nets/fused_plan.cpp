@@ -18,6 +18,12 @@ MapShape strided(const MapShape& shape, int stride, int channels) {
   return {strided_extent(shape.height, stride), strided_extent(shape.width, stride), channels};
 }
 
+/// What an edge does to its candidates: weighs them, or may be dropped for an image.
+struct EdgeRole {
+  std::optional<AlphaPlace> weight;
+  std::optional<int> drop;
+};
+
 class Builder {
  public:
   Builder(const NetworkLayout& layout, int batch, int height, int width) : layout_(layout) {
@@ -36,6 +42,9 @@ class Builder {
     for (const CellUnit& unit : layout_.cells) {
       std::vector<std::size_t> out = cell(unit, before, last);
       before = std::exchange(last, std::move(out));
+      if (layout_.auxiliary && &unit == &layout_.cells[layout_.auxiliary->cell]) {
+        plan_.auxiliary = last;
+      }
     }
     plan_.head = last;
     place_partials();
@@ -64,10 +73,10 @@ class Builder {
   }
 
   std::size_t site(std::optional<std::size_t> norm, int channels, std::size_t moment_slot,
-                   std::size_t gradient_sum, std::optional<AlphaPlace> weight) {
+                   std::size_t gradient_sum, const EdgeRole& role) {
     const int padded = padded_channels(channels);
-    plan_.sites.push_back(
-        {norm, channels, padded, slots(padded), moment_slot, gradient_sum, weight});
+    plan_.sites.push_back({norm, channels, padded, slots(padded), moment_slot, gradient_sum,
+                           role.weight, role.drop, role.drop ? slots(padded) : 0});
     return plan_.sites.size() - 1;
   }
 
@@ -77,6 +86,7 @@ class Builder {
     made.value = slab(shape);
     made.gradient = slab(shape);
     made.channels = channels;
+    plan_.most_channels = std::max(plan_.most_channels, shape.channels);
     made.shift = slots(shape.channels);
     made.gradient_sum = slots(shape.channels);
     plan_.states.push_back(std::move(made));
@@ -153,7 +163,7 @@ class Builder {
     const std::size_t index = state(unit.y.shape, channels);
     State& made = plan_.states[index];
     unit.gradient = made.gradient;
-    unit.site = site(norm, channels, unit.moments, made.gradient_sum, std::nullopt);
+    unit.site = site(norm, channels, unit.moments, made.gradient_sum, {});
     made.terms.push_back({unit.y, unit.site});
     made.made_by = std::move(unit);
     return index;
@@ -203,13 +213,13 @@ class Builder {
     for (std::size_t e = 0; e < unit.edges.size(); ++e) {
       const EdgeUnit& edge = unit.edges[e];
       for (const CandidateUnit& candidate_unit : edge.candidates) {
-        std::optional<AlphaPlace> weight;
+        EdgeRole role{{}, edge.drop};
         if (candidate_unit.slot) {
-          weight = AlphaPlace{unit.plan.kind == space::CellKind::kReduce ? 1 : 0,
-                              static_cast<int>(e), *candidate_unit.slot};
+          role.weight = AlphaPlace{unit.plan.kind == space::CellKind::kReduce ? 1 : 0,
+                                   static_cast<int>(e), *candidate_unit.slot};
         }
         candidate(candidate_unit, states[static_cast<std::size_t>(edge.from)],
-                  states[static_cast<std::size_t>(edge.to)], weight);
+                  states[static_cast<std::size_t>(edge.to)], role);
       }
     }
     std::vector<std::size_t> kept;
@@ -220,25 +230,23 @@ class Builder {
   }
 
   void candidate(const CandidateUnit& unit, std::size_t from, std::size_t to,
-                 const std::optional<AlphaPlace>& weight) {
+                 const EdgeRole& role) {
     switch (space::info_of(unit.primitive).kind) {
       case space::PrimitiveKind::kZero:
         return;
       case space::PrimitiveKind::kMaxPool:
       case space::PrimitiveKind::kAvgPool:
-        return pool(unit, from, to, weight);
+        return pool(unit, from, to, role);
       case space::PrimitiveKind::kIdentity:
-        return unit.reduce ? skip_reduce(*unit.reduce, from, to, weight)
-                           : identity(from, to, weight);
+        return unit.reduce ? skip_reduce(*unit.reduce, from, to, role) : identity(from, to, role);
       case space::PrimitiveKind::kSeparable:
       case space::PrimitiveKind::kDilated:
-        return blocks(unit, from, to, weight);
+        return blocks(unit, from, to, role);
     }
     report_bug("unknown primitive kind", __FILE__, __LINE__);
   }
 
-  void pool(const CandidateUnit& unit, std::size_t from, std::size_t to,
-            const std::optional<AlphaPlace>& weight) {
+  void pool(const CandidateUnit& unit, std::size_t from, std::size_t to, const EdgeRole& role) {
     State& source = plan_.states[from];
     State& target = plan_.states[to];
     auto shared =
@@ -261,27 +269,27 @@ class Builder {
       norm = unit.pool_norm->norm;
     }
     const std::size_t index =
-        site(norm, source.channels, shared->moments, target.gradient_sum, weight);
+        site(norm, source.channels, shared->moments, target.gradient_sum, role);
     shared->consumers.push_back({target.gradient, index});
     source.sites_after_firsts.push_back(index);
     target.terms.push_back({shared->y, index});
   }
 
-  void identity(std::size_t from, std::size_t to, const std::optional<AlphaPlace>& weight) {
+  void identity(std::size_t from, std::size_t to, const EdgeRole& role) {
     State& source = plan_.states[from];
     State& target = plan_.states[to];
-    const std::size_t index = site(std::nullopt, source.channels, 0, target.gradient_sum, weight);
+    const std::size_t index = site(std::nullopt, source.channels, 0, target.gradient_sum, role);
     source.identities.push_back({target.gradient, index});
     source.sites_after_firsts.push_back(index);
     target.terms.push_back({source.value, index});
   }
 
   void skip_reduce(const FactorizedReduce& unit, std::size_t from, std::size_t to,
-                   const std::optional<AlphaPlace>& weight) {
+                   const EdgeRole& role) {
     GatherUnit made = reduce(unit, {from});
     State& source = plan_.states[from];
     State& target = plan_.states[to];
-    made.site = site(unit.norm.norm, source.channels, made.moments, target.gradient_sum, weight);
+    made.site = site(unit.norm.norm, source.channels, made.moments, target.gradient_sum, role);
     made.gradient = target.gradient;
     source.sites_after_firsts.push_back(made.site);
     target.terms.push_back({made.y, made.site});
@@ -308,8 +316,7 @@ class Builder {
     return made;
   }
 
-  void blocks(const CandidateUnit& unit, std::size_t from, std::size_t to,
-              const std::optional<AlphaPlace>& weight) {
+  void blocks(const CandidateUnit& unit, std::size_t from, std::size_t to, const EdgeRole& role) {
     State& source = plan_.states[from];
     State& target = plan_.states[to];
     BlockUnit first = block(unit.blocks[0], source.value.shape);
@@ -319,7 +326,7 @@ class Builder {
     const bool twice = unit.blocks.size() == 2;
     const std::size_t first_sum = twice ? slots(first.y.shape.channels) : target.gradient_sum;
     first.site = site(unit.blocks[0].norm.norm, source.channels, first.moments, first_sum,
-                      twice ? std::nullopt : weight);
+                      twice ? EdgeRole{} : role);
     source.sites_after_firsts.push_back(first.site);
     if (!twice) {
       first.gradient = target.gradient;
@@ -329,7 +336,7 @@ class Builder {
     }
     SecondBlock second{block(unit.blocks[1], first.y.shape), first.y, first.site};
     second.block.site = site(unit.blocks[1].norm.norm, source.channels, second.block.moments,
-                             target.gradient_sum, weight);
+                             target.gradient_sum, role);
     second.block.gradient = target.gradient;
     source.sites_after_seconds.push_back(second.block.site);
     target.terms.push_back({second.block.y, second.block.site});

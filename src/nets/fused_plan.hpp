@@ -38,6 +38,8 @@ struct Site {
   std::size_t moments;       ///< slot of the map's moments; with a norm only
   std::size_t gradient_sum;  ///< slot of the sum of the gradient this site feeds
   std::optional<AlphaPlace> weight;
+  std::optional<int> drop;   ///< number of the edge among those that drop-path may drop
+  std::size_t kept_sum = 0;  ///< slot of the sum of the gradient over the images that keep the edge
 };
 
 /// A summand of a state: indices into Plan::sites.
@@ -135,7 +137,8 @@ struct State {
 struct Plan {
   int batch, height, width;
   std::vector<State> states;
-  std::vector<std::size_t> head;  ///< states that the last cell concatenates
+  std::vector<std::size_t> head;       ///< states that the last cell concatenates
+  std::vector<std::size_t> auxiliary;  ///< states that the auxiliary head's cell concatenates
   std::vector<Site> sites;
   std::size_t arena_floats = 0;
   std::size_t slots = 0;         ///< floats of each array of coefficients
@@ -143,6 +146,7 @@ struct Plan {
   std::size_t packed_floats = 0;
   std::size_t partial_floats = 0;  ///< the largest phase's weight gradients
   std::size_t padded_floats = 0, map_floats = 0, scratch_floats = 0;  ///< scratch of a thread
+  int most_channels = 0;                                              ///< padded, of any state
 };
 
 /// \param batch, height, width  of the images; the caller has checked that the size survives the

@@ -131,7 +131,8 @@ StemUnit lay_out_stem(Builder& builder, const space::NetworkSpec& spec) {
   return stem;
 }
 
-CellUnit lay_out_cell(Builder& builder, const space::NetworkSpec& spec, const CellPlan& plan) {
+CellUnit lay_out_cell(Builder& builder, const space::NetworkSpec& spec, const CellPlan& plan,
+                      int& droppable_edges) {
   const space::CellGraph graph = space::graph_of(spec, plan.kind);
   const bool affine = !graph.relaxed;
   const std::string name = fmt::format("cells.{}", plan.index);
@@ -150,7 +151,7 @@ CellUnit lay_out_cell(Builder& builder, const space::NetworkSpec& spec, const Ce
   for (std::size_t e = 0; e < graph.edges.size(); ++e) {
     const space::Edge& edge = graph.edges[e];
     place.edge = static_cast<int>(e);
-    EdgeUnit unit{edge.from, edge.to, edge.stride, {}};
+    EdgeUnit unit{edge.from, edge.to, edge.stride, {}, {}};
     const std::string edge_name = fmt::format("{}._ops.{}", name, e);
     for (const space::Candidate& candidate : edge.candidates) {
       const std::string candidate_name =
@@ -158,9 +159,33 @@ CellUnit lay_out_cell(Builder& builder, const space::NetworkSpec& spec, const Ce
       unit.candidates.push_back(builder.candidate(candidate_name, candidate, plan.channels,
                                                   edge.stride, graph.relaxed, place));
     }
+    const bool identity = unit.candidates.front().primitive == Primitive::kSkipConnect &&
+                          !unit.candidates.front().reduce;
+    if (!graph.relaxed && !identity) {
+      unit.drop = droppable_edges++;
+    }
     cell.edges.push_back(std::move(unit));
   }
   return cell;
+}
+
+AuxiliaryUnit lay_out_auxiliary(Builder& builder, const space::NetworkSpec& spec,
+                                const std::vector<CellUnit>& cells) {
+  constexpr int kNarrow = 128;
+  constexpr int kWide = 768;
+  AuxiliaryUnit unit{};
+  unit.cell = 2 * cells.size() / 3;
+  const std::string name = "auxiliary_head.features.";
+  unit.conv0 = builder.conv(name + "2", cells[unit.cell].plan.channels_out, kNarrow, 1, 1, 0, 1, 1,
+                            Role::kAuxiliary, {});
+  unit.norm0 = builder.norm(name + "3", kNarrow, true, {});
+  unit.conv1 = builder.conv(name + "5", kNarrow, kWide, 2, 1, 0, 1, 1, Role::kAuxiliary, {});
+  unit.norm1 = builder.norm(name + "6", kWide, true, {});
+  unit.classifier_weight = builder.parameter("auxiliary_head.classifier.weight",
+                                             {spec.classes, kWide}, Role::kClassifierWeight, {});
+  unit.classifier_bias = builder.parameter("auxiliary_head.classifier.bias", {spec.classes},
+                                           Role::kClassifierBias, {});
+  return unit;
 }
 
 }  // namespace
@@ -177,6 +202,8 @@ std::string_view name_of(Role role) {
       return "depthwise";
     case Role::kPointwise:
       return "pointwise";
+    case Role::kAuxiliary:
+      return "auxiliary";
     case Role::kNormScale:
       return "norm scale";
     case Role::kNormShift:
@@ -197,8 +224,11 @@ NetworkLayout lay_out(const space::NetworkSpec& spec) {
   layout.stem = lay_out_stem(builder, spec);
   layout.feature_channels = space::stem_channels(spec);
   for (const CellPlan& plan : space::plan_cells(spec)) {
-    layout.cells.push_back(lay_out_cell(builder, spec, plan));
+    layout.cells.push_back(lay_out_cell(builder, spec, plan, layout.droppable_edges));
     layout.feature_channels = plan.channels_out;
+  }
+  if (spec.auxiliary) {
+    layout.auxiliary = lay_out_auxiliary(builder, spec, layout.cells);
   }
   layout.classifier_weight = builder.parameter(
       "classifier.weight", {spec.classes, layout.feature_channels}, Role::kClassifierWeight, {});

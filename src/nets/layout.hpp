@@ -21,6 +21,7 @@ enum class Role {
   kReduce,      ///< 1x1 stride-2 convolutions of a factorised reduce
   kDepthwise,   ///< k x k, groups = channels
   kPointwise,   ///< the 1x1 after it
+  kAuxiliary,   ///< convolution of the auxiliary head
   kNormScale,   ///< gamma of an affine BN
   kNormShift,   ///< beta of an affine BN
   kClassifierWeight,
@@ -28,7 +29,7 @@ enum class Role {
 };
 
 std::string_view name_of(Role role);
-constexpr bool is_convolution(Role role) { return role <= Role::kPointwise; }
+constexpr bool is_convolution(Role role) { return role <= Role::kAuxiliary; }
 
 /// Which cell, edge and candidate a parameter belongs to; empty where that does not apply.
 struct Place {
@@ -104,6 +105,7 @@ struct CandidateUnit {
 
 struct EdgeUnit {
   int from, to, stride;
+  std::optional<int> drop;  ///< number among the edges that drop-path may drop; derived cells only
   std::vector<CandidateUnit> candidates;
 };
 
@@ -121,10 +123,24 @@ struct StemUnit {
   std::vector<NormUnit> norms;
 };
 
+/// Second classifier on the output of the cell after the second reduction, in training only:
+/// ReLU, pool to 2x2, 1x1 convolution, BN, ReLU, 2x2 convolution, BN, ReLU, linear. The pool is
+/// adaptive, so that any image size fits, but for the 8x8 maps of the `cifar` stem at 32 px, where
+/// it is the original's 5x5 average pool with stride 3. The original's first ReLU works in place
+/// and so rectifies the cell's output itself; ours does not (a difference for networks of at most 3
+/// cells).
+struct AuxiliaryUnit {
+  std::size_t cell;  ///< index of the cell whose output it reads
+  ConvUnit conv0, conv1;
+  NormUnit norm0, norm1;
+  std::size_t classifier_weight, classifier_bias;  ///< parameter indices
+};
+
 struct NetworkLayout {
   space::NetworkSpec spec;
   StemUnit stem;
   std::vector<CellUnit> cells;
+  std::optional<AuxiliaryUnit> auxiliary;
   std::size_t classifier_weight, classifier_bias;  ///< parameter indices
   int feature_channels;                            ///< into the classifier
   std::vector<ParameterInfo> parameters;           ///< in the order of the original's state dict
@@ -132,6 +148,7 @@ struct NetworkLayout {
   std::int64_t weight_count = 0;     ///< elements of the flat weight buffer
   std::int64_t statistic_count = 0;  ///< elements of the flat buffer of running statistics
   int alpha_edges = 0;               ///< rows of each alpha; 0 for a derived network
+  int droppable_edges = 0;           ///< edges with a `drop` number
 };
 
 /// Lays out a network. \throws UserError when the description is out of range (space::validate).

@@ -98,8 +98,8 @@ void measure(const Options& options) {
     for (const Wanted wanted : {Wanted::kAlpha, Wanted::kWeights}) {
       const auto start = std::chrono::steady_clock::now();
       const double processor_start = processor_seconds();
-      executor->forward(state, images, Mode::kTrain, wanted);
-      executor->backward(gradient);
+      executor->forward(state, images, {Mode::kTrain, wanted});
+      executor->backward({gradient, {}});
       if (step > 0) {  // the first one builds plans and touches memory
         (wanted == Wanted::kAlpha ? alpha_steps : weight_steps).push_back(seconds_since(start));
         (wanted == Wanted::kAlpha ? alpha_processor : weight_processor)

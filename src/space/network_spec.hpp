@@ -31,6 +31,8 @@ struct NetworkSpec {
   int nodes = 4;      ///< N, 1..8
   int classes = 10;
   std::optional<Genotype> genotype;
+  bool auxiliary =
+      false;  ///< a second classifier after the second reduction, in training; derived only
   bool relaxed() const { return !genotype.has_value(); }
 };
 

@@ -8,8 +8,9 @@
 
 #include <gtest/gtest.h>
 
-/// Where the reference numbers and the real images lie. A clone without them skips the tests that need them; with
-/// PROBEDARTS_REQUIRE_SHARED set (as in .ci/run) a missing file is a failure instead.
+/// Where the reference numbers and the real images lie. A clone without them skips the tests that
+/// need them; with PROBEDARTS_REQUIRE_SHARED set (as in .ci/run) a missing file is a failure
+/// instead.
 namespace probedarts::testing {
 
 inline std::filesystem::path shared_folder() {
@@ -25,7 +26,8 @@ inline std::filesystem::path golden_folder() {
 
 inline bool shared_is_required() { return std::getenv("PROBEDARTS_REQUIRE_SHARED") != nullptr; }
 
-/// All files of a golden group with this ending, sorted: every case found is tested, whatever its name.
+/// All files of a golden group with this ending, sorted: every case found is tested, whatever its
+/// name.
 inline std::vector<std::filesystem::path> golden_cases(const std::string& group,
                                                        const std::string& ending = ".json") {
   std::vector<std::filesystem::path> found;
@@ -44,10 +46,10 @@ inline std::vector<std::filesystem::path> golden_cases(const std::string& group,
 }  // namespace probedarts::testing
 
 /// Skips (or fails, see above) the running test unless `path` exists.
-#define PROBEDARTS_NEEDS(path)                                                                      \
-  if (!std::filesystem::exists(path)) {                                                             \
-    if (probedarts::testing::shared_is_required()) {                                                \
-      FAIL() << (path) << " is missing";                                                            \
-    }                                                                                               \
-    GTEST_SKIP() << (path) << " is absent; set PROBEDARTS_SHARED to the folder of reference data";   \
+#define PROBEDARTS_NEEDS(path)                                                                     \
+  if (!std::filesystem::exists(path)) {                                                            \
+    if (probedarts::testing::shared_is_required()) {                                               \
+      FAIL() << (path) << " is missing";                                                           \
+    }                                                                                              \
+    GTEST_SKIP() << (path) << " is absent; set PROBEDARTS_SHARED to the folder of reference data"; \
   }
