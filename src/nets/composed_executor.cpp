@@ -34,7 +34,6 @@
 namespace probedarts::nets {
 namespace {
 
-constexpr double kNormEpsilon = 1e-5;
 constexpr double kNormMomentum = 0.1;
 
 /// A state of a cell with what its out-edges share.
@@ -364,15 +363,15 @@ at::Tensor auxiliary_logits(
                     parameters[unit.classifier_bias]);
 }
 
-std::vector<at::Tensor> split_parameters(const NetworkLayout& layout, const at::Tensor& flat) {
+std::vector<at::Tensor> split_parameters(const TensorTable& table, const at::Tensor& flat) {
   std::vector<std::int64_t> sizes;
-  sizes.reserve(layout.parameters.size());
-  for (const ParameterInfo& parameter : layout.parameters) {
+  sizes.reserve(table.parameters.size());
+  for (const ParameterInfo& parameter : table.parameters) {
     sizes.push_back(parameter.numel);
   }
   std::vector<at::Tensor> views = flat.split_with_sizes(sizes);
   for (std::size_t i = 0; i < views.size(); ++i) {
-    views[i] = views[i].view(layout.parameters[i].shape);
+    views[i] = views[i].view(table.parameters[i].shape);
   }
   return views;
 }

@@ -29,7 +29,7 @@ at::Tensor auxiliary_logits(
     const std::function<at::Tensor(const NormUnit&, const at::Tensor&)>& norm);
 
 /// Views of a flat weight tensor, one per parameter; differentiable when `flat` is in a graph.
-std::vector<at::Tensor> split_parameters(const NetworkLayout& layout, const at::Tensor& flat);
+std::vector<at::Tensor> split_parameters(const TensorTable& table, const at::Tensor& flat);
 
 /// Moves the running statistics towards those of a batch: r <- 0.9 r + 0.1 b.
 void move_statistics(at::Tensor& running, const at::Tensor& batch);

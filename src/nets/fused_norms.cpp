@@ -7,7 +7,6 @@
 namespace probedarts::nets::fused {
 namespace {
 
-constexpr double kNormEpsilon = 1e-5;
 constexpr float kNormMomentum = 0.1F;
 
 std::size_t place_of(const AlphaPlace& weight, int edges) {

@@ -1,8 +1,9 @@
 #include "nets/layout.hpp"
 
-#include <fmt/format.h>
+#include <tuple>
+#include <utility>
 
-#include "core/errors.hpp"
+#include <fmt/format.h>
 
 namespace probedarts::nets {
 namespace {
@@ -17,22 +18,25 @@ class Builder {
  public:
   explicit Builder(NetworkLayout& layout) : layout_(layout) {}
 
-  std::size_t parameter(const std::string& name, std::vector<std::int64_t> shape, Role role,
-                        const Place& place) {
-    std::int64_t numel = 1;
-    for (const std::int64_t extent : shape) {
-      numel *= extent;
-    }
-    layout_.parameters.push_back(
-        {name, std::move(shape), layout_.weight_count, numel, role, place});
-    layout_.weight_count += numel;
-    return layout_.parameters.size() - 1;
+  std::size_t weight(const std::string& name, std::vector<std::int64_t> shape, Role role,
+                     const Place& place) {
+    const Initial initial = uniform_fan_in(shape);
+    return layout_.add_parameter(name, std::move(shape), role, initial, place);
+  }
+
+  /// Weight and bias of a linear layer.
+  std::pair<std::size_t, std::size_t> classifier(const std::string& name, int features,
+                                                 int classes) {
+    const std::size_t index =
+        weight(name + ".weight", {classes, features}, Role::kClassifierWeight, {});
+    return {index, layout_.add_parameter(name + ".bias", {classes}, Role::kClassifierBias,
+                                         layout_.parameters[index].initial)};
   }
 
   ConvUnit conv(const std::string& name, int in, int out, int kernel, int stride, int padding,
                 int dilation, int groups, Role role, const Place& place) {
     const std::size_t index =
-        parameter(name + ".weight", {out, in / groups, kernel, kernel}, role, place);
+        weight(name + ".weight", {out, in / groups, kernel, kernel}, role, place);
     return {index, in, out, kernel, stride, padding, dilation, groups};
   }
 
@@ -42,14 +46,7 @@ class Builder {
   }
 
   NormUnit norm(const std::string& name, int channels, bool affine, const Place& place) {
-    NormInfo info{name, channels, layout_.statistic_count, {}, {}};
-    if (affine) {
-      info.scale = parameter(name + ".weight", {channels}, Role::kNormScale, place);
-      info.shift = parameter(name + ".bias", {channels}, Role::kNormShift, place);
-    }
-    layout_.statistic_count += 2 * static_cast<std::int64_t>(channels);
-    layout_.norms.push_back(std::move(info));
-    return {layout_.norms.size() - 1};
+    return {layout_.add_norm(name, channels, affine, kNormEpsilon, place)};
   }
 
   ReluConvNorm relu_conv_norm(const std::string& name, int in, int out, bool affine,
@@ -181,40 +178,12 @@ AuxiliaryUnit lay_out_auxiliary(Builder& builder, const space::NetworkSpec& spec
   unit.norm0 = builder.norm(name + "3", kNarrow, true, {});
   unit.conv1 = builder.conv(name + "5", kNarrow, kWide, 2, 1, 0, 1, 1, Role::kAuxiliary, {});
   unit.norm1 = builder.norm(name + "6", kWide, true, {});
-  unit.classifier_weight = builder.parameter("auxiliary_head.classifier.weight",
-                                             {spec.classes, kWide}, Role::kClassifierWeight, {});
-  unit.classifier_bias = builder.parameter("auxiliary_head.classifier.bias", {spec.classes},
-                                           Role::kClassifierBias, {});
+  std::tie(unit.classifier_weight, unit.classifier_bias) =
+      builder.classifier("auxiliary_head.classifier", kWide, spec.classes);
   return unit;
 }
 
 }  // namespace
-
-std::string_view name_of(Role role) {
-  switch (role) {
-    case Role::kStem:
-      return "stem";
-    case Role::kPreprocess:
-      return "preprocess";
-    case Role::kReduce:
-      return "reduce";
-    case Role::kDepthwise:
-      return "depthwise";
-    case Role::kPointwise:
-      return "pointwise";
-    case Role::kAuxiliary:
-      return "auxiliary";
-    case Role::kNormScale:
-      return "norm scale";
-    case Role::kNormShift:
-      return "norm shift";
-    case Role::kClassifierWeight:
-      return "classifier weight";
-    case Role::kClassifierBias:
-      return "classifier bias";
-  }
-  report_bug("unknown role", __FILE__, __LINE__);
-}
 
 NetworkLayout lay_out(const space::NetworkSpec& spec) {
   space::validate(spec);
@@ -230,10 +199,8 @@ NetworkLayout lay_out(const space::NetworkSpec& spec) {
   if (spec.auxiliary) {
     layout.auxiliary = lay_out_auxiliary(builder, spec, layout.cells);
   }
-  layout.classifier_weight = builder.parameter(
-      "classifier.weight", {spec.classes, layout.feature_channels}, Role::kClassifierWeight, {});
-  layout.classifier_bias =
-      builder.parameter("classifier.bias", {spec.classes}, Role::kClassifierBias, {});
+  std::tie(layout.classifier_weight, layout.classifier_bias) =
+      builder.classifier("classifier", layout.feature_channels, spec.classes);
   layout.alpha_edges = spec.relaxed() ? space::edge_count(spec.nodes) : 0;
   return layout;
 }

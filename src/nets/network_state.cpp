@@ -1,6 +1,6 @@
 #include "nets/network_state.hpp"
 
-#include <cmath>
+#include <algorithm>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -19,28 +19,19 @@ at::ScalarType scalar_type(Precision precision) {
   return precision == Precision::kFloat32 ? at::kFloat : at::kDouble;
 }
 
-/// Half-width of the uniform distribution PyTorch draws a convolution or linear weight from.
-double uniform_bound(const ParameterInfo& parameter, const NetworkLayout& layout) {
-  const std::vector<std::int64_t>& shape = parameter.role == Role::kClassifierBias
-                                               ? layout.parameters[layout.classifier_weight].shape
-                                               : parameter.shape;
-  std::int64_t fan_in = 1;
-  for (std::size_t d = 1; d < shape.size(); ++d) {
-    fan_in *= shape[d];
-  }
-  return 1.0 / std::sqrt(static_cast<double>(fan_in));
-}
-
-void initialise(const ParameterInfo& parameter, const NetworkLayout& layout, std::uint64_t seed,
-                double* values) {
-  if (parameter.role == Role::kNormScale || parameter.role == Role::kNormShift) {
-    std::fill_n(values, parameter.numel, parameter.role == Role::kNormScale ? 1.0 : 0.0);
-    return;
-  }
-  const double bound = uniform_bound(parameter, layout);
+void initialise(const ParameterInfo& parameter, std::uint64_t seed, double* values) {
+  const double scale = parameter.initial.scale;
   Stream stream(seed, "weights:" + parameter.name);
-  for (std::int64_t i = 0; i < parameter.numel; ++i) {
-    values[i] = stream.uniform(-bound, bound);
+  switch (parameter.initial.law) {
+    case Initial::Law::kConstant:
+      std::fill_n(values, parameter.numel, scale);
+      return;
+    case Initial::Law::kUniform:
+      std::generate_n(values, parameter.numel, [&] { return stream.uniform(-scale, scale); });
+      return;
+    case Initial::Law::kNormal:
+      std::generate_n(values, parameter.numel, [&] { return scale * stream.normal(); });
+      return;
   }
 }
 
@@ -67,17 +58,17 @@ NetworkState NetworkState::clone() const {
   return {weights.clone(), statistics.clone(), alpha.clone(), batches_tracked};
 }
 
-NetworkState initial_state(const NetworkLayout& layout, Precision precision, std::uint64_t seed) {
-  at::Tensor weights = at::empty({layout.weight_count}, at::kDouble);
-  for (const ParameterInfo& parameter : layout.parameters) {
-    initialise(parameter, layout, seed, weights.data_ptr<double>() + parameter.offset);
+NetworkState initial_state(const TensorTable& table, Precision precision, std::uint64_t seed) {
+  at::Tensor weights = at::empty({table.weight_count}, at::kDouble);
+  for (const ParameterInfo& parameter : table.parameters) {
+    initialise(parameter, seed, weights.data_ptr<double>() + parameter.offset);
   }
-  at::Tensor statistics = at::zeros({layout.statistic_count}, at::kDouble);
-  for (const NormInfo& norm : layout.norms) {
+  at::Tensor statistics = at::zeros({table.statistic_count}, at::kDouble);
+  for (const NormInfo& norm : table.norms) {
     statistics.narrow(0, norm.offset + norm.channels, norm.channels).fill_(1.0);
   }
   at::Tensor alpha = at::empty(
-      {2, layout.alpha_edges, static_cast<std::int64_t>(space::kPrimitiveCount)}, at::kDouble);
+      {2, table.alpha_edges, static_cast<std::int64_t>(space::kPrimitiveCount)}, at::kDouble);
   Stream stream(seed, "alpha");
   for (std::int64_t i = 0; i < alpha.numel(); ++i) {
     alpha.data_ptr<double>()[i] = 1e-3 * stream.normal();
@@ -90,29 +81,32 @@ at::Tensor parameter_view(const NetworkState& state, const ParameterInfo& parame
   return state.weights.narrow(0, parameter.offset, parameter.numel).view(parameter.shape);
 }
 
-void load_state_dict(const NetworkLayout& layout, const TensorFile& file, const std::string& prefix,
+void load_state_dict(const TensorTable& table, const TensorFile& file, const std::string& prefix,
                      NetworkState& state) {
-  for (const ParameterInfo& parameter : layout.parameters) {
+  for (const ParameterInfo& parameter : table.parameters) {
     load_slice(file, prefix + parameter.name, parameter.shape, state.weights, parameter.offset);
   }
-  for (const NormInfo& norm : layout.norms) {
+  for (const NormInfo& norm : table.norms) {
     const std::vector<std::int64_t> shape = {norm.channels};
     load_slice(file, prefix + norm.name + ".running_mean", shape, state.statistics, norm.offset);
     load_slice(file, prefix + norm.name + ".running_var", shape, state.statistics,
                norm.offset + norm.channels);
   }
-  const std::string counter = prefix + layout.norms.front().name + ".num_batches_tracked";
+  if (table.norms.empty()) {
+    return;
+  }
+  const std::string counter = prefix + table.norms.front().name + ".num_batches_tracked";
   if (file.has(counter)) {
     state.batches_tracked = static_cast<std::int64_t>(file.at(counter).as_doubles().at(0));
   }
 }
 
-TensorFile state_dict(const NetworkLayout& layout, const NetworkState& state) {
+TensorFile state_dict(const TensorTable& table, const NetworkState& state) {
   TensorFile file;
-  for (const ParameterInfo& parameter : layout.parameters) {
+  for (const ParameterInfo& parameter : table.parameters) {
     file.tensors[parameter.name] = to_stored(parameter_view(state, parameter));
   }
-  for (const NormInfo& norm : layout.norms) {
+  for (const NormInfo& norm : table.norms) {
     file.tensors[norm.name + ".running_mean"] =
         to_stored(state.statistics.narrow(0, norm.offset, norm.channels));
     file.tensors[norm.name + ".running_var"] =

@@ -7,7 +7,7 @@
 #include <ATen/core/Tensor.h>
 
 #include "core/tensor_file.hpp"
-#include "nets/layout.hpp"
+#include "nets/tensor_table.hpp"
 
 namespace probedarts::nets {
 
@@ -33,22 +33,22 @@ struct Gradients {
   at::Tensor alpha;
 };
 
-/// A new network: weights as PyTorch initialises them (convolutions and classifier uniform in
-/// ±1/sqrt(fan_in), which is kaiming_uniform with a = sqrt(5); BN scale 1, shift 0), statistics 0
-/// and 1, alpha 1e-3 * N(0, 1) (DARTS). Every tensor draws from its own stream of `seed`, so it
-/// depends on nothing but its name.
-NetworkState initial_state(const NetworkLayout& layout, Precision precision, std::uint64_t seed);
+/// A new network: weights as the table says (`ParameterInfo::initial`), statistics 0 and 1, alpha
+/// 1e-3 * N(0, 1) (DARTS). Every tensor draws from its own stream of `seed`, so it depends on
+/// nothing but its name.
+NetworkState initial_state(const TensorTable& table, Precision precision, std::uint64_t seed);
 
 /// View of one parameter with its shape; shares memory with `weights`.
 at::Tensor parameter_view(const NetworkState& state, const ParameterInfo& parameter);
 
-/// Loads tensors stored under the original DARTS's state-dict names (`<prefix>stem.0.weight`, ...,
+/// Loads tensors stored under the state-dict names of the network's original
+/// (`<prefix>stem.0.weight`, ...,
 /// `<prefix>cells.0.preprocess0.op.2.running_mean`); num_batches_tracked is optional. alpha is not
 /// part of it. \throws UserError naming the first tensor that is missing or has another shape.
-void load_state_dict(const NetworkLayout& layout, const TensorFile& file, const std::string& prefix,
+void load_state_dict(const TensorTable& table, const TensorFile& file, const std::string& prefix,
                      NetworkState& state);
 
 /// The state dict under the same names, as stored tensors (weights and statistics, no alpha).
-TensorFile state_dict(const NetworkLayout& layout, const NetworkState& state);
+TensorFile state_dict(const TensorTable& table, const NetworkState& state);
 
 }  // namespace probedarts::nets
