@@ -6,6 +6,7 @@ find_package(CLI11 2.1 REQUIRED)
 find_package(tomlplusplus 3.0 REQUIRED)
 find_package(fmt 9 REQUIRED)
 find_package(hwy 1.0 REQUIRED)  # SIMD of the kernels
+find_package(ZLIB REQUIRED)  # checksums and deflate of zipped checkpoints
 if(PROBEDARTS_TESTS)
   find_package(GTest REQUIRED)
 endif()

@@ -26,16 +26,16 @@ ROOMS = {
     "probe": ("core", "space"),
     "optim": ("core", "probe"),
     "data": ("core",),
-    "learn": ("core", "space", "nets", "probe", "optim", "data"),
+    "exchange": ("core",),
+    "learn": ("core", "space", "nets", "probe", "optim", "data", "exchange"),
     "explain": ("core", "nets", "data"),
-    "exchange": ("core", "space", "nets"),
     "slide": ("core", "nets", "data"),
     "report": ("core", "space"),
     "study": ("core", "space", "learn", "report"),
 }
 ROOMS["cli"] = tuple(ROOMS)
 
-TORCH_FREE = {"core", "space", "kernels", "data", "report", "study", "cli"}
+TORCH_FREE = {"core", "space", "kernels", "data", "exchange", "report", "study", "cli"}
 TORCH_FOLDERS = {"torch", "ATen", "c10", "caffe2"}
 ALL_IN_ONE = {"torch/torch.h", "torch/all.h", "torch/extension.h", "ATen/ATen.h"}  # 8 to 22 s of compilation each
 

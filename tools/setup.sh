@@ -9,9 +9,10 @@ set -euo pipefail
 # Everything that a build of any preset includes or links.
 build=(g++ cmake ninja-build git ccache python3
   libtorch-dev libopenblas0-pthread libopenblas-dev libopencv-imgcodecs-dev libopencv-imgproc-dev
-  libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libfmt-dev libxxhash-dev libhwy-dev libjs-chart.js
+  libcli11-dev nlohmann-json3-dev libtomlplusplus-dev libfmt-dev libxxhash-dev libhwy-dev zlib1g-dev libjs-chart.js
   libgtest-dev libgmock-dev libbenchmark-dev)
-test=(chromium chromium-driver)       # the report is looked at in a browser
+test=(chromium chromium-driver        # the report is looked at in a browser
+  python3-torch)                      # checkpoints are exchanged with Python's PyTorch
 bench=(python3-torch nodejs npm)      # the peers that `make bench` measures against
 lint=(clang-format-14 clang-tidy-14)  # tools/check
 
