@@ -15,6 +15,7 @@ struct Command {
       std::vector<std::string> arguments);  ///< the arguments after the name; returns the exit code
 };
 
+int run_bench_command(std::vector<std::string> arguments);
 int run_search_command(std::vector<std::string> arguments);
 int run_derive_command(std::vector<std::string> arguments);
 int run_report_command(std::vector<std::string> arguments);

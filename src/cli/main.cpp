@@ -22,6 +22,8 @@ constexpr Command kCommands[] = {
      probedarts::cli::run_derive_command},
     {"report", "write a page about one or several runs", probedarts::cli::run_report_command},
     {"data", "check a data set, or write the embedded one", probedarts::cli::run_data_command},
+    {"bench", "measure this machine, the kernels and whole steps",
+     probedarts::cli::run_bench_command},
 };
 
 enum ExitCode { kDone = 0, kUserError = 2, kDiverged = 3, kBug = 70 };

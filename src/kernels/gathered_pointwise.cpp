@@ -72,8 +72,9 @@ void gathered_forward_of(const GatherShape& shape, std::span<const GatherSource>
     const int pixels = std::min(kGatherPixels, total - first);
     gather(shape, sources, first, pixels, scratch);
     float* to = y + static_cast<std::ptrdiff_t>(first) * channels;
-    product({scratch, shape.depth}, {weights, channels}, shape.depth, {to, channels}, pixels,
-            channels);
+    product({scratch, shape.depth}, {weights, channels},
+            {shape.depth / shape.source_channels, shape.source_channels, shape.source_used},
+            {to, channels}, pixels, channels);
     if (moments != nullptr) {
       add_tile(to, pixels, channels, *moments);
     }
@@ -96,12 +97,12 @@ void gathered_backward_of(const GatherShape& shape, std::span<const GatherSource
     gather(shape, sources, first, pixels, tile);
     form_cotangent(cotangent, static_cast<std::ptrdiff_t>(first) * channels, pixels, channels, dy);
     if (gradient != nullptr) {
-      outer_product({dy, channels}, {tile, shape.depth}, pixels, {gradient, shape.depth}, channels,
-                    shape.depth);
+      outer_product({dy, channels}, {tile, shape.depth}, pixels, {gradient, shape.depth},
+                    shape.out_used, shape.depth);
     }
     if (wants_input) {
-      product({dy, channels}, {weights, shape.depth}, channels, {tile_gradient, shape.depth},
-              pixels, shape.depth);
+      product({dy, channels}, {weights, shape.depth}, {1, channels, shape.out_used},
+              {tile_gradient, shape.depth}, pixels, shape.depth);
       scatter(shape, sources, first, pixels, tile, tile_gradient);
     }
   }

@@ -27,6 +27,9 @@ struct GatherShape {
   MapShape out;
   int depth;  ///< sum of the sources' channels
   Rectify rectify;
+  int source_channels;  ///< of every source, padded
+  int source_used;      ///< of these, how many are no padding
+  int out_used;         ///< output channels that are no padding
 };
 
 /// Floats of scratch for both directions.

@@ -23,9 +23,15 @@ struct MutableRows {
   std::ptrdiff_t step;
 };
 
+/// The inner dimension of a product: `segments` runs of `pitch` channels, of which the first `used`
+/// are no padding. Padding is skipped here, which matters for C 36 in 48.
+struct Depth {
+  int segments, pitch, used;
+};
+
 /// P rows, V vectors of columns of y = x w.
 template <int P, int V>
-HWY_INLINE void product_tile(Rows x, Rows w, int depth, MutableRows y) {
+HWY_INLINE void product_tile(Rows x, Rows w, Depth depth, MutableRows y) {
   Vector sum[P][V];
   HWY_UNROLL(16)
   for (int p = 0; p < P; ++p) {
@@ -34,18 +40,22 @@ HWY_INLINE void product_tile(Rows x, Rows w, int depth, MutableRows y) {
       sum[p][v] = zero();
     }
   }
-  for (int k = 0; k < depth; ++k) {
-    Vector weight[V];
-    HWY_UNROLL(4)
-    for (int v = 0; v < V; ++v) {
-      weight[v] = load(w.first + k * w.step + v * kLanes);
-    }
-    HWY_UNROLL(16)
-    for (int p = 0; p < P; ++p) {
-      const Vector value = broadcast(x.first[p * x.step + k]);
+  for (int segment = 0; segment < depth.segments; ++segment) {
+    const float* from = x.first + segment * depth.pitch;
+    const float* row = w.first + segment * depth.pitch * w.step;
+    for (int k = 0; k < depth.used; ++k, row += w.step) {
+      Vector weight[V];
       HWY_UNROLL(4)
       for (int v = 0; v < V; ++v) {
-        sum[p][v] = hn::MulAdd(value, weight[v], sum[p][v]);
+        weight[v] = load(row + v * kLanes);
+      }
+      HWY_UNROLL(16)
+      for (int p = 0; p < P; ++p) {
+        const Vector value = broadcast(from[p * x.step + k]);
+        HWY_UNROLL(4)
+        for (int v = 0; v < V; ++v) {
+          sum[p][v] = hn::MulAdd(value, weight[v], sum[p][v]);
+        }
       }
     }
   }
@@ -59,7 +69,7 @@ HWY_INLINE void product_tile(Rows x, Rows w, int depth, MutableRows y) {
 }
 
 template <int V>
-HWY_INLINE void product_columns(Rows x, Rows w, int depth, MutableRows y, int rows) {
+HWY_INLINE void product_columns(Rows x, Rows w, Depth depth, MutableRows y, int rows) {
   constexpr int kTall = kManyRegisters ? (V == 1 ? 16 : 8) : (V == 1 ? 8 : 4);
   int r = 0;
   const auto advance = [&](int by) HWY_ATTR {
@@ -88,10 +98,16 @@ HWY_INLINE void product_columns(Rows x, Rows w, int depth, MutableRows y, int ro
   }
 }
 
-/// y[r][o] = sum_k x[r][k] w[k][o],  r < rows, k < depth, o < columns.
-HWY_INLINE void product(Rows x, Rows w, int depth, MutableRows y, int rows, int columns) {
+/// y[r][o] = sum_k x[r][k] w[k][o],  r < rows, o < columns, k in the used places of depth.
+HWY_INLINE void product(Rows x, Rows w, Depth depth, MutableRows y, int rows, int columns) {
   constexpr int kWide = 2;
   int o = 0;
+  if (kManyRegisters && columns % (3 * kLanes) == 0) {
+    for (; o < columns; o += 3 * kLanes) {
+      product_columns<3>(x, {w.first + o, w.step}, depth, {y.first + o, y.step}, rows);
+    }
+    return;
+  }
   for (; o + kWide * kLanes <= columns; o += kWide * kLanes) {
     product_columns<kWide>(x, {w.first + o, w.step}, depth, {y.first + o, y.step}, rows);
   }
@@ -137,9 +153,13 @@ HWY_INLINE void outer_tile(Rows dy, Rows z, int pixels, MutableRows g) {
 
 template <int R, int V>
 HWY_INLINE void outer_rows(Rows dy, Rows z, int pixels, MutableRows g, int rows) {
-  static_assert(kChannelBlock % R == 0, "rows are a multiple of the channel block");
-  for (int r = 0; r < rows; r += R) {
+  static_assert(R % 4 == 0 && R <= kChannelBlock, "what is left is rounded up to four rows");
+  int r = 0;
+  for (; r + R <= rows; r += R) {
     outer_tile<R, V>({dy.first + r, dy.step}, z, pixels, {g.first + r * g.step, g.step});
+  }
+  for (; r < rows; r += 4) {  // the padding has rows of its own
+    outer_tile<4, V>({dy.first + r, dy.step}, z, pixels, {g.first + r * g.step, g.step});
   }
 }
 

@@ -59,8 +59,8 @@ struct ForwardAtStride {
         }
         float* out = y + first * row_floats;
         const int pixels = rows * shape.out.width;
-        product({scratch, channels}, {weights.pointwise_transposed, channels}, channels,
-                {out, channels}, pixels, channels);
+        product({scratch, channels}, {weights.pointwise_transposed, channels},
+                {1, channels, shape.used}, {out, channels}, pixels, channels);
         if (moments != nullptr) {
           add_tile(out, pixels, channels, *moments);
         }

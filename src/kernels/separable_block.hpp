@@ -19,6 +19,7 @@ struct BlockShape {
   int kernel;    ///< 3 or 5
   int dilation;  ///< 1 or 2
   int stride;    ///< 1 or 2
+  int used;      ///< channels that are no padding
   constexpr int padding() const { return dilation * (kernel / 2); }
 };
 

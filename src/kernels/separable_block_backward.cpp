@@ -37,8 +37,8 @@ HWY_INLINE void pointwise_backward(const BlockShape& shape, const PaddedImage& i
     const int rows = std::min(tile_rows, shape.out.height - first);
     form_cotangent(cotangent, first * row_floats, rows * width, channels, dy);
     for (int row = 0; row < rows; ++row) {
-      product({dy + row * row_floats, channels}, {weights.pointwise, channels}, channels,
-              {dz.at(first + row, 0), channels}, width, channels);
+      product({dy + row * row_floats, channels}, {weights.pointwise, channels},
+              {1, channels, shape.used}, {dz.at(first + row, 0), channels}, width, channels);
     }
     if (gradient == nullptr) {
       continue;
@@ -48,7 +48,7 @@ HWY_INLINE void pointwise_backward(const BlockShape& shape, const PaddedImage& i
       tap_row<Store::kAssign>(taps, {src, kStride * channels}, {z + row * row_floats, channels},
                               width, channels);
     }
-    outer_product({dy, channels}, {z, channels}, rows * width, {gradient, channels}, channels,
+    outer_product({dy, channels}, {z, channels}, rows * width, {gradient, channels}, shape.used,
                   channels);
   }
 }

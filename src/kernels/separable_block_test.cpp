@@ -130,7 +130,8 @@ struct PackedBlock {
              {block.out_height(), block.out_width(), channels},
              s.kernel,
              s.dilation,
-             s.stride};
+             s.stride,
+             s.channels};
     x = padded_map(block.x);
     depthwise = padded_rows(block.depthwise, s.channels);
     pointwise = zeros(static_cast<std::size_t>(channels * channels));

@@ -94,11 +94,17 @@ class Builder {
   }
 
   /// A product over `sources`; depth and packed weights follow from them.
-  GatherUnit gather(std::vector<Source> sources, const MapShape& out, kernels::Rectify rectify) {
+  GatherUnit gather(std::vector<Source> sources, const MapShape& out, int out_channels,
+                    kernels::Rectify rectify) {
     GatherUnit unit{};
-    unit.shape = {out, 0, rectify};
+    const State& first = plan_.states[sources.front().state];
+    const int pitch = first.value.shape.channels;
+    unit.shape = {
+        out,         static_cast<int>(sources.size()) * pitch, rectify, pitch, first.channels,
+        out_channels};
     for (const Source& source : sources) {
-      unit.shape.depth += plan_.states[source.state].value.shape.channels;
+      require(plan_.states[source.state].channels == first.channels,
+              "sources of one product have the same channels");
     }
     unit.sources = std::move(sources);
     unit.weights = packed(unit.shape.depth, out.channels);
@@ -137,7 +143,7 @@ class Builder {
     const MapShape& in = plan_.states[from.front()].value.shape;
     GatherUnit made =
         gather(std::move(sources), strided(in, 1, padded_channels(unit.conv.out_channels)),
-               kernels::Rectify::kYes);
+               unit.conv.out_channels, kernels::Rectify::kYes);
     add_pieces(made, unit.conv, 0, from.size(), 0);
     return made;
   }
@@ -152,7 +158,7 @@ class Builder {
     const MapShape& in = plan_.states[from.front()].value.shape;
     const int channels = unit.even.out_channels + unit.odd.out_channels;
     GatherUnit made = gather(std::move(sources), strided(in, 2, padded_channels(channels)),
-                             kernels::Rectify::kYes);
+                             channels, kernels::Rectify::kYes);
     add_pieces(made, unit.even, 0, from.size(), 0);
     add_pieces(made, unit.odd, from.size(), from.size(), unit.even.out_channels);
     return made;
@@ -182,7 +188,7 @@ class Builder {
       }
       GatherUnit unit =
           gather(std::move(sources), strided(in, conv.stride, padded_channels(conv.out_channels)),
-                 i > 0 ? kernels::Rectify::kYes : kernels::Rectify::kNo);
+                 conv.out_channels, i > 0 ? kernels::Rectify::kYes : kernels::Rectify::kNo);
       const int taps = conv.kernel * conv.kernel;
       for (int tap = 0; tap < taps; ++tap) {
         unit.pieces.push_back({conv.parameter, tap * in.channels, 0, conv.in_channels,
@@ -299,8 +305,9 @@ class Builder {
   BlockUnit block(const SeparableBlock& unit, const MapShape& in) {
     BlockUnit made{};
     const int stride = unit.depthwise.stride;
-    made.shape = {in, strided(in, stride, in.channels), unit.depthwise.kernel,
-                  unit.depthwise.dilation, stride};
+    made.shape = {
+        in,     strided(in, stride, in.channels), unit.depthwise.kernel, unit.depthwise.dilation,
+        stride, unit.depthwise.out_channels};
     made.depthwise_parameter = unit.depthwise.parameter;
     made.pointwise_parameter = unit.pointwise.parameter;
     made.channels = unit.depthwise.out_channels;
