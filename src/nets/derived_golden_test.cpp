@@ -4,7 +4,6 @@
 // Tolerances are the data's own: ten times the reference's float32-float64 difference.
 
 #include <cmath>
-#include <regex>
 #include <string>
 
 #include <gtest/gtest.h>
@@ -18,38 +17,13 @@
 #include "core/tensor_file.hpp"
 #include "nets/executor.hpp"
 #include "nets/stored_tensor.hpp"
-#include "space/published.hpp"
+#include "support/golden_network.hpp"
 #include "support/shared_files.hpp"
 
 namespace probedarts::nets {
 namespace {
 
 using nlohmann::json;
-
-/// The network of a case, from the call that made it: `model.DARTS_ADP_N4(33, ...)` or
-/// `NetworkCIFAR(C, classes, layers, True, genotypes.NAME)`.
-space::NetworkSpec spec_of(const json& description) {
-  const auto call = description.at("provenance").at("function").get<std::string>();
-  space::NetworkSpec spec;
-  spec.auxiliary = true;
-  spec.classes = description.at("classes");
-  std::smatch found;
-  if (std::regex_search(call, found, std::regex("(DARTS_ADP_N[0-9])\\("))) {
-    spec.stem = space::Stem::kPathology;
-    spec.channels = 36;
-    spec.cells = 4;
-  } else if (std::regex_search(
-                 call, found,
-                 std::regex(
-                     "NetworkCIFAR\\(([0-9]+), [0-9]+, ([0-9]+), True, genotypes.(\\w+)\\)"))) {
-    spec.stem = space::Stem::kCifar;
-    spec.channels = std::stoi(found[1]);
-    spec.cells = std::stoi(found[2]);
-  }
-  spec.genotype = space::published_genotype(found[found.size() - 1].str());
-  spec.nodes = spec.genotype.value().nodes();
-  return spec;
-}
 
 struct DerivedCase {
   json description;
@@ -79,7 +53,7 @@ DerivedCase read_case(const std::filesystem::path& path) {
   read.description = json::parse(read_file(path));
   read.file =
       read_tensor_file(path.parent_path() / read.description.at("safetensors").get<std::string>());
-  read.layout = lay_out(spec_of(read.description));
+  read.layout = lay_out(testing::golden_network_spec(read.description));
   return read;
 }
 

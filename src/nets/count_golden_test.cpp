@@ -1,0 +1,94 @@
+// Parameters and operations against the counts of the reference networks: every row of
+// `golden/11_counts`. Exact.
+
+#include <regex>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "core/files.hpp"
+#include "nets/count.hpp"
+#include "nets/layout.hpp"
+#include "nets/zoo.hpp"
+#include "space/published.hpp"
+#include "support/shared_files.hpp"
+
+namespace probedarts::nets {
+namespace {
+
+using nlohmann::json;
+
+LayerGraph derived(const std::string& genotype, space::NetworkSpec spec) {
+  spec.genotype = space::published_genotype(genotype);
+  spec.nodes = spec.genotype.value().nodes();
+  return lower(lay_out(spec));
+}
+
+/// The network of a row: a published cell in the pathology structure ("darts_adp_n4"), in CIFAR's
+/// ("NetworkCIFAR_DARTS_V2" with C and layers), or torchvision's.
+LayerGraph network_of(const json& row) {
+  const auto name = row.at("net").get<std::string>();
+  const int classes = row.at("classes");
+  std::smatch found;
+  if (std::regex_match(name, found, std::regex("darts_adp_n([0-9])"))) {
+    return derived("DARTS_ADP_N" + found[1].str(), zoo_spec("darts_4cell", classes).value());
+  }
+  if (std::regex_match(name, found, std::regex("NetworkCIFAR_(\\w+)"))) {
+    space::NetworkSpec spec;
+    spec.channels = row.at("C");
+    spec.cells = row.at("layers");
+    spec.classes = classes;
+    spec.auxiliary = row.at("auxiliary");
+    return derived(found[1], spec);
+  }
+  if (name == "mobilenet_v2_1.0") {
+    return make_zoo_network("mobilenet_v2", classes);
+  }
+  if (name == "mobilenet_v2_0.35") {
+    return make_zoo_network("mobilenet_v2_035", classes);
+  }
+  return make_zoo_network(name, classes);
+}
+
+TEST(CountGolden, AgreesWithEveryRow) {
+  const auto path = testing::golden_folder() / "11_counts" / "counts.json";
+  PROBEDARTS_NEEDS(path);
+  const json content = json::parse(read_file(path));
+  ASSERT_FALSE(content.at("rows").empty());
+  for (const json& row : content.at("rows")) {
+    SCOPED_TRACE(row.at("net").get<std::string>() + " " + row.at("classes").dump());
+    const LayerGraph graph = network_of(row);
+    const int px = row.at("input");
+    const NetworkCount count = count_network(graph, px, px);
+    EXPECT_EQ(graph.weight_count, row.at("params").get<std::int64_t>());
+    EXPECT_EQ(count.parameters,
+              row.value("params_without_auxiliary", row.at("params").get<std::int64_t>()));
+    EXPECT_EQ(count.macs, row.at("macs_conv_linear").get<std::int64_t>());
+    EXPECT_EQ(count.macs_paper, row.at("ptflops_like").get<std::int64_t>());
+  }
+}
+
+TEST(CountGolden, AgreesLayerByLayer) {
+  const auto path = testing::golden_folder() / "11_counts" / "counts.json";
+  PROBEDARTS_NEEDS(path);
+  const json per_layer = json::parse(read_file(path)).at("per_layer");
+  ASSERT_FALSE(per_layer.empty());
+  for (const auto& [name, layers] : per_layer.items()) {
+    SCOPED_TRACE(name);
+    const LayerGraph graph = network_of({{"net", name}, {"classes", 33}});
+    const NetworkCount count = count_network(graph, 272, 272);
+    for (const json& wanted : layers) {
+      const auto index = layer_named(graph, wanted.at("layer").get<std::string>());
+      ASSERT_TRUE(index) << wanted;
+      const LayerCount& found = count.layers[*index];
+      EXPECT_EQ(found.kind, wanted.at("kind").get<std::string>()) << wanted;
+      EXPECT_EQ(found.macs, wanted.at("macs").get<std::int64_t>()) << wanted;
+      std::vector<int> out = {found.out.channels, found.out.height, found.out.width};
+      out.resize(wanted.at("out").size());  // [classes] of a linear layer
+      EXPECT_EQ(json(out), wanted.at("out")) << wanted;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace probedarts::nets
