@@ -14,54 +14,120 @@ namespace probedarts::kernels {
 namespace HWY_NAMESPACE {
 namespace {
 
-/// Where a source's channels for an output pixel lie, in floats from its first pixel; -1 outside.
-HWY_INLINE std::ptrdiff_t source_place(const GatherSource& source, int row, int column) {
+/// Pixels of one output row that are next to each other, and where a source has them.
+struct Run {
+  int skipped;          ///< pixels in front that lie outside of the source
+  int count;            ///< pixels inside
+  std::ptrdiff_t from;  ///< floats from the source's first pixel to the first one inside
+};
+
+HWY_INLINE Run run_of(const GatherSource& source, int row, int column, int pixels) {
   const int y = row * source.stride + source.down;
-  const int x = column * source.stride + source.right;
-  if (y < 0 || x < 0 || y >= source.shape.height || x >= source.shape.width) {
-    return -1;
+  if (y < 0 || y >= source.shape.height) {
+    return {pixels, 0, 0};
   }
-  return (static_cast<std::ptrdiff_t>(y) * source.shape.width + x) * source.shape.channels;
+  const int x = column * source.stride + source.right;
+  const int skipped = x >= 0 ? 0 : std::min(pixels, (-x + source.stride - 1) / source.stride);
+  const int first = x + skipped * source.stride;
+  const int left = source.shape.width - first;
+  const int count =
+      left <= 0 ? 0 : std::min(pixels - skipped, (left + source.stride - 1) / source.stride);
+  return {skipped, count,
+          (static_cast<std::ptrdiff_t>(y) * source.shape.width + first) * source.shape.channels};
+}
+
+/// Calls visit(first pixel of the tile, its row, its column, pixels) for each stretch of a row.
+template <typename Visit>
+HWY_INLINE void for_each_stretch(const GatherShape& shape, int first, int pixels,
+                                 const Visit& visit) {
+  int row = first / shape.out.width;
+  int column = first % shape.out.width;
+  for (int p = 0; p < pixels;) {
+    const int count = std::min(pixels - p, shape.out.width - column);
+    visit(p, row, column, count);
+    p += count;
+    column = 0;
+    ++row;
+  }
+}
+
+template <Rectify kRectify>
+HWY_INLINE void copy_pixels(const float* from, std::ptrdiff_t from_step, int count, int channels,
+                            float* to, std::ptrdiff_t to_step) {
+  for (int p = 0; p < count; ++p, from += from_step, to += to_step) {
+    for (int c = 0; c < channels; c += kLanes) {
+      const Vector value = load(from + c);
+      store(kRectify == Rectify::kYes ? rectified(value) : value, to + c);
+    }
+  }
+}
+
+HWY_INLINE void zero_pixels(int count, int channels, float* to, std::ptrdiff_t to_step) {
+  for (int p = 0; p < count; ++p, to += to_step) {
+    for (int c = 0; c < channels; c += kLanes) {
+      store(zero(), to + c);
+    }
+  }
+}
+
+/// tile[pixel][all sources' channels].
+template <Rectify kRectify>
+void gather_tile(const GatherShape& shape, std::span<const GatherSource> sources, int first,
+                 int pixels, float* tile) {
+  const int channels = shape.source_channels;
+  const std::ptrdiff_t depth = shape.depth;
+  for_each_stretch(shape, first, pixels, [&](int p, int row, int column, int count) HWY_ATTR {
+    float* to = tile + p * depth;
+    for (const GatherSource& source : sources) {
+      const Run run = run_of(source, row, column, count);
+      const std::ptrdiff_t step = static_cast<std::ptrdiff_t>(source.stride) * channels;
+      zero_pixels(run.skipped, channels, to, depth);
+      copy_pixels<kRectify>(source.values + run.from, step, run.count, channels,
+                            to + run.skipped * depth, depth);
+      const int filled = run.skipped + run.count;
+      zero_pixels(count - filled, channels, to + filled * depth, depth);
+      to += channels;
+    }
+  });
 }
 
 void gather(const GatherShape& shape, std::span<const GatherSource> sources, int first, int pixels,
             float* tile) {
-  for (int p = 0; p < pixels; ++p) {
-    const int row = (first + p) / shape.out.width;
-    const int column = (first + p) % shape.out.width;
-    for (const GatherSource& source : sources) {
-      const std::ptrdiff_t from = source_place(source, row, column);
-      for (int c = 0; c < source.shape.channels; c += kLanes) {
-        const Vector value = from < 0 ? zero() : load(source.values + from + c);
-        store(shape.rectify == Rectify::kYes ? rectified(value) : value, tile + c);
-      }
-      tile += source.shape.channels;
-    }
+  if (shape.rectify == Rectify::kYes) {
+    gather_tile<Rectify::kYes>(shape, sources, first, pixels, tile);
+  } else {
+    gather_tile<Rectify::kNo>(shape, sources, first, pixels, tile);
   }
 }
 
 /// Adds the tile of input gradients to the sources, where the rectified input is positive.
 void scatter(const GatherShape& shape, std::span<const GatherSource> sources, int first, int pixels,
              const float* tile, const float* gradient) {
-  for (int p = 0; p < pixels; ++p) {
-    const int row = (first + p) / shape.out.width;
-    const int column = (first + p) % shape.out.width;
+  const int channels = shape.source_channels;
+  const std::ptrdiff_t depth = shape.depth;
+  for_each_stretch(shape, first, pixels, [&](int p, int row, int column, int count) HWY_ATTR {
+    std::ptrdiff_t at = p * depth;
     for (const GatherSource& source : sources) {
-      const std::ptrdiff_t to = source_place(source, row, column);
-      if (to >= 0 && source.gradient != nullptr) {
-        for (int c = 0; c < source.shape.channels; c += kLanes) {
-          Vector value = load(gradient + c);
+      const Run run = run_of(source, row, column, count);
+      const float* x = tile + at + run.skipped * depth;
+      const float* g = gradient + at + run.skipped * depth;
+      float* to = source.gradient + run.from;
+      const int wanted = source.gradient != nullptr ? run.count : 0;
+      for (int i = 0; i < wanted; ++i) {
+        for (int c = 0; c < channels; c += kLanes) {
+          Vector value = load(g + c);
           if (shape.rectify == Rectify::kYes) {
-            value = hn::IfThenElseZero(hn::Gt(load(tile + c), zero()), value);
+            value = hn::IfThenElseZero(hn::Gt(load(x + c), zero()), value);
           }
-          float* dst = source.gradient + to + c;
-          store(hn::Add(load(dst), value), dst);
+          store(hn::Add(load(to + c), value), to + c);
         }
+        x += depth;
+        g += depth;
+        to += static_cast<std::ptrdiff_t>(source.stride) * channels;
       }
-      tile += source.shape.channels;
-      gradient += source.shape.channels;
+      at += channels;
     }
-  }
+  });
 }
 
 void gathered_forward_of(const GatherShape& shape, std::span<const GatherSource> sources,
