@@ -82,6 +82,12 @@ class ComposedPass {
     return logits;
   }
 
+  at::Tensor candidate_alone(const CandidateUnit& unit, const at::Tensor& x) {
+    State state{x, {}, {}, {}};
+    const std::optional<at::Tensor> out = candidate(state, unit);
+    return out ? *out : at::zeros_like(x.slice(2, 0, {}, unit.stride).slice(3, 0, {}, unit.stride));
+  }
+
  private:
   at::Tensor conv(const ConvUnit& unit, const at::Tensor& x) const {
     return at::conv2d(x, parameters_[unit.parameter], {}, unit.stride, unit.padding, unit.dilation,
@@ -346,6 +352,13 @@ Logits composed_logits(const NetworkLayout& layout, const std::vector<at::Tensor
                        const at::Tensor& alpha, const at::Tensor& running, at::Tensor& batch,
                        const at::Tensor& images, Mode mode, const DropPath* drop_path) {
   return ComposedPass(layout, parameters, running, batch, mode, drop_path).logits(images, alpha);
+}
+
+at::Tensor composed_candidate(const NetworkLayout& layout, const CandidateUnit& unit,
+                              const std::vector<at::Tensor>& parameters, const at::Tensor& running,
+                              at::Tensor& batch, const at::Tensor& state, Mode mode) {
+  return ComposedPass(layout, parameters, running, batch, mode, nullptr)
+      .candidate_alone(unit, state);
 }
 
 at::Tensor auxiliary_logits(

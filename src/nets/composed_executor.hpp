@@ -21,6 +21,12 @@ Logits composed_logits(const NetworkLayout& layout, const std::vector<at::Tensor
                        const at::Tensor& alpha, const at::Tensor& running, at::Tensor& batch,
                        const at::Tensor& images, Mode mode, const DropPath* drop_path = nullptr);
 
+/// One candidate by itself, in the graph: what it makes of a state [B, C, H, W]; zeros for `none`.
+/// `batch` holds the statistics of its BNs afterwards, as above.
+at::Tensor composed_candidate(const NetworkLayout& layout, const CandidateUnit& unit,
+                              const std::vector<at::Tensor>& parameters, const at::Tensor& running,
+                              at::Tensor& batch, const at::Tensor& state, Mode mode);
+
 /// Logits of the auxiliary head from the output of its cell [B, C, H, W]; differentiable. `norm`
 /// applies batch norm i of the layout to a map.
 at::Tensor auxiliary_logits(
