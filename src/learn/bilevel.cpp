@@ -67,7 +67,8 @@ nets::Gradients BilevelLearner::gradients(nets::NetworkState& network, const Lab
       executor_.forward(network, batch.images, {nets::Mode::kTrain, wanted}).main;
   result = objective_.evaluate(logits, batch.labels, true);
   if (!std::isfinite(result.loss)) {
-    throw Diverged(fmt::format("the loss became {}; first seen in the {}", result.loss,
+    throw Diverged(fmt::format("the loss became {}; first seen in the {}",
+                               std::isnan(result.loss) ? "NaN" : "infinite",
                                first_non_finite(layout_, network)));
   }
   return executor_.backward({result.logits_gradient, {}});
