@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "data/noise_dataset.hpp"
+#include "support/noise_dataset.hpp"
 
 namespace probedarts::data {
 namespace {

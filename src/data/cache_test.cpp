@@ -6,9 +6,9 @@
 
 #include "core/files.hpp"
 #include "data/content_index.hpp"
-#include "data/file_size_limit.hpp"
 #include "data/loader.hpp"
-#include "data/noise_dataset.hpp"
+#include "support/file_size_limit.hpp"
+#include "support/noise_dataset.hpp"
 
 namespace probedarts::data {
 namespace {

@@ -10,7 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "data/image.hpp"
-#include "data/scratch_folder.hpp"
+#include "support/scratch_folder.hpp"
 #include "support/shared_files.hpp"
 
 namespace probedarts::data {

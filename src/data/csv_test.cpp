@@ -6,8 +6,8 @@
 
 #include "core/random.hpp"
 #include "data/dataset.hpp"
-#include "data/scratch_folder.hpp"
 #include "support/mutation.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace probedarts::data {
 namespace {

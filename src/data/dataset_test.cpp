@@ -7,7 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "data/scratch_folder.hpp"
+#include "support/scratch_folder.hpp"
 #include "support/shared_files.hpp"
 
 namespace probedarts::data {

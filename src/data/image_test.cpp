@@ -8,8 +8,8 @@
 #include <opencv2/imgcodecs.hpp>
 
 #include "core/files.hpp"
-#include "data/noise_dataset.hpp"
-#include "data/stored_png.hpp"
+#include "support/noise_dataset.hpp"
+#include "support/stored_png.hpp"
 
 namespace probedarts::data {
 namespace {

@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "data/dataset.hpp"
-#include "data/scratch_folder.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace probedarts::data {
 namespace {

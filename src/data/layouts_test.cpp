@@ -6,8 +6,8 @@
 
 #include "data/cifar.hpp"
 #include "data/dataset.hpp"
-#include "data/npy_bytes.hpp"
-#include "data/scratch_folder.hpp"
+#include "support/npy_bytes.hpp"
+#include "support/scratch_folder.hpp"
 #include "support/shared_files.hpp"
 
 namespace probedarts::data {

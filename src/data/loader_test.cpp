@@ -9,7 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "data/batch_queue.hpp"
-#include "data/noise_dataset.hpp"
+#include "support/noise_dataset.hpp"
 
 namespace probedarts::data {
 namespace {

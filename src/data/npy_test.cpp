@@ -7,9 +7,9 @@
 #include <gtest/gtest.h>
 
 #include "core/random.hpp"
-#include "data/npy_bytes.hpp"
-#include "data/scratch_folder.hpp"
 #include "support/mutation.hpp"
+#include "support/npy_bytes.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace probedarts::data {
 namespace {

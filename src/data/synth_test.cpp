@@ -11,10 +11,10 @@
 #include <gtest/gtest.h>
 
 #include "core/files.hpp"
-#include "data/file_size_limit.hpp"
 #include "data/image.hpp"
-#include "data/scratch_folder.hpp"
 #include "data/synth_field.hpp"
+#include "support/file_size_limit.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace probedarts::data {
 namespace {

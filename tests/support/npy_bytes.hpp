@@ -1,6 +1,6 @@
 #pragma once
 
-// For the tests of this room: .npy files made by hand.
+// For tests: .npy files made by hand.
 #include <cstdint>
 #include <cstring>
 #include <string>
@@ -8,7 +8,7 @@
 
 #include <fmt/format.h>
 
-namespace probedarts::data::testing {
+namespace probedarts::testing {
 
 inline std::string npy_with_header(const std::string& header, const std::string& body,
                                    int version = 1) {
@@ -34,4 +34,4 @@ std::string npy_array(const std::string& type, const std::vector<Number>& values
       body);
 }
 
-}  // namespace probedarts::data::testing
+}  // namespace probedarts::testing

@@ -1,6 +1,6 @@
 #pragma once
 
-// For the tests of this room: small data sets written into a scratch folder, without any layout
+// For tests: small data sets written into a scratch folder, without any layout
 // reader.
 #include <cstdint>
 #include <string>
@@ -10,13 +10,13 @@
 #include "data/dataset.hpp"
 #include "data/image.hpp"
 #include "data/loader.hpp"
-#include "data/scratch_folder.hpp"
+#include "support/scratch_folder.hpp"
 
-namespace probedarts::data::testing {
+namespace probedarts::testing {
 
-inline Image noise_image(int height, int width, std::uint64_t index) {
+inline data::Image noise_image(int height, int width, std::uint64_t index) {
   Stream random(7, "noise image", 0, index);
-  Image image{height, width, {}};
+  data::Image image{height, width, {}};
   for (int i = 0; i < 3 * height * width; ++i) {
     image.rgb.push_back(static_cast<std::uint8_t>(random.below(256)));
   }
@@ -24,9 +24,9 @@ inline Image noise_image(int height, int width, std::uint64_t index) {
 }
 
 /// `train` + `valid` + `test` noise images in two classes and groups of three.
-inline Dataset noise_dataset(const ScratchFolder& folder, int train, int valid, int test,
-                             LabelKind kind = LabelKind::kSingle) {
-  Dataset dataset;
+inline data::Dataset noise_dataset(const ScratchFolder& folder, int train, int valid, int test,
+                                   data::LabelKind kind = data::LabelKind::kSingle) {
+  data::Dataset dataset;
   dataset.root = folder.path();
   dataset.kind = kind;
   dataset.classes = {"benign", "tumour"};
@@ -34,26 +34,26 @@ inline Dataset noise_dataset(const ScratchFolder& folder, int train, int valid, 
   for (const auto& [samples, count] :
        {std::pair{&dataset.train, train}, {&dataset.valid, valid}, {&dataset.test, test}}) {
     for (int i = 0; i < count; ++i, ++number) {
-      Sample sample;
+      data::Sample sample;
       sample.file = folder.path() / (std::to_string(number) + ".png");
       sample.label = number % 2;
-      if (kind == LabelKind::kMulti) {
+      if (kind == data::LabelKind::kMulti) {
         sample.labels = {static_cast<std::uint8_t>(number % 2),
                          static_cast<std::uint8_t>(number % 3 == 0)};
       }
       sample.group = "patient " + std::to_string(number / 3);
-      write_png(sample.file, noise_image(20, 24, static_cast<std::uint64_t>(number)));
+      data::write_png(sample.file, noise_image(20, 24, static_cast<std::uint64_t>(number)));
       samples->push_back(sample);
     }
   }
   return dataset;
 }
 
-inline CacheOptions cache_options(const ScratchFolder& folder, int size_px = 16) {
-  CacheOptions options;
+inline data::CacheOptions cache_options(const ScratchFolder& folder, int size_px = 16) {
+  data::CacheOptions options;
   options.size_px = size_px;
   options.folder = folder.path() / "cache";
   return options;
 }
 
-}  // namespace probedarts::data::testing
+}  // namespace probedarts::testing

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace probedarts::data::testing {
+namespace probedarts::testing {
 
 inline std::string big_endian_32(std::uint32_t value) {
   std::string bytes;
@@ -63,4 +63,4 @@ inline std::string stored_png(int width, int height, int bits, int colour_type,
   return png + png_chunk("IDAT", stored_zlib(std::string(1, '\0') + row)) + png_chunk("IEND", "");
 }
 
-}  // namespace probedarts::data::testing
+}  // namespace probedarts::testing

@@ -1,6 +1,6 @@
 #pragma once
 
-// For the tests of this room: a folder that is gone when the test ends.
+// For tests: a folder that is gone when the test ends.
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -10,12 +10,12 @@
 
 #include "core/errors.hpp"
 
-namespace probedarts::data::testing {
+namespace probedarts::testing {
 
 class ScratchFolder {
  public:
   ScratchFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "probedarts-data-XXXXXX").string();
+    std::string name = (std::filesystem::temp_directory_path() / "probedarts-test-XXXXXX").string();
     path_ = mkdtemp(name.data());
   }
   ~ScratchFolder() {
@@ -52,4 +52,4 @@ std::string sentence_of(Act act) {
   return "";
 }
 
-}  // namespace probedarts::data::testing
+}  // namespace probedarts::testing

@@ -1,11 +1,11 @@
 #pragma once
 
-// For the tests of this room.
+// For tests.
 #include <csignal>
 
 #include <sys/resource.h>
 
-namespace probedarts::data::testing {
+namespace probedarts::testing {
 
 /// Caps the size of the files this process writes, which fails as a full disk does, only with
 /// another errno.
@@ -28,4 +28,4 @@ class FileSizeLimit {
   void (*old_handler_)(int);
 };
 
-}  // namespace probedarts::data::testing
+}  // namespace probedarts::testing
