@@ -130,15 +130,28 @@ void scatter(const GatherShape& shape, std::span<const GatherSource> sources, in
   });
 }
 
+/// A source that lies in memory as the tile would.
+bool is_tile(const GatherShape& shape, std::span<const GatherSource> sources) {
+  return sources.size() == 1 && shape.rectify == Rectify::kNo && sources[0].stride == 1 &&
+         sources[0].down == 0 && sources[0].right == 0 &&
+         sources[0].shape.width == shape.out.width && sources[0].shape.height == shape.out.height;
+}
+
 void gathered_forward_of(const GatherShape& shape, std::span<const GatherSource> sources,
                          const float* weights, float* scratch, float* y, const Moments* moments) {
   const int channels = shape.out.channels;
   const int total = static_cast<int>(shape.out.pixels());
+  const bool plain = is_tile(shape, sources);
   for (int first = 0; first < total; first += kGatherPixels) {
     const int pixels = std::min(kGatherPixels, total - first);
-    gather(shape, sources, first, pixels, scratch);
+    const float* tile = scratch;
+    if (plain) {
+      tile = sources[0].values + static_cast<std::ptrdiff_t>(first) * shape.depth;
+    } else {
+      gather(shape, sources, first, pixels, scratch);
+    }
     float* to = y + static_cast<std::ptrdiff_t>(first) * channels;
-    product({scratch, shape.depth}, {weights, channels},
+    product({tile, shape.depth}, {weights, channels},
             {shape.depth / shape.source_channels, shape.source_channels, shape.source_used},
             {to, channels}, pixels, channels);
     if (moments != nullptr) {
@@ -152,15 +165,20 @@ void gathered_backward_of(const GatherShape& shape, std::span<const GatherSource
                           float* gradient) {
   const int channels = shape.out.channels;
   const int total = static_cast<int>(shape.out.pixels());
-  float* tile = scratch;
-  float* tile_gradient = tile + static_cast<std::ptrdiff_t>(kGatherPixels) * shape.depth;
+  const bool plain = is_tile(shape, sources);
+  const float* tile = scratch;
+  float* tile_gradient = scratch + static_cast<std::ptrdiff_t>(kGatherPixels) * shape.depth;
   float* dy = tile_gradient + static_cast<std::ptrdiff_t>(kGatherPixels) * shape.depth;
   const bool wants_input =
       std::any_of(sources.begin(), sources.end(),
                   [](const GatherSource& source) { return source.gradient != nullptr; });
   for (int first = 0; first < total; first += kGatherPixels) {
     const int pixels = std::min(kGatherPixels, total - first);
-    gather(shape, sources, first, pixels, tile);
+    if (plain) {
+      tile = sources[0].values + static_cast<std::ptrdiff_t>(first) * shape.depth;
+    } else {
+      gather(shape, sources, first, pixels, scratch);
+    }
     form_cotangent(cotangent, static_cast<std::ptrdiff_t>(first) * channels, pixels, channels, dy);
     if (gradient != nullptr) {
       outer_product({dy, channels}, {tile, shape.depth}, pixels, {gradient, shape.depth},

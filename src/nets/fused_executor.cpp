@@ -82,7 +82,10 @@ class FusedExecutor : public Executor {
     drop_path_ = options.drop_path;
     const fused::Context context = make_context(nullptr);
     pack_weights(context);
-    load_images(context, images);
+    context.for_each_image([&](int image, int, fused::Workspace&) {
+      fused::load_patches(layout_, context.plan, images, image,
+                          context.image_of(context.plan.states[0].value, image));
+    });
     fused::run_forward(context);
     if (mode_ == Mode::kTrain) {
       ++state.batches_tracked;
@@ -166,24 +169,6 @@ class FusedExecutor : public Executor {
       }
       for (const fused::SecondBlock& second : state.seconds) {
         fused::pack(layout_, second.block, weights, packed);
-      }
-    });
-  }
-
-  /// Images of any strides to channels innermost, padded with zero channels.
-  static void load_images(const fused::Context& context, const at::Tensor& images) {
-    const fused::Slab& slab = context.plan.states[0].value;
-    const float* pixels = images.data_ptr<float>();
-    context.for_each_image([&](int image, int, fused::Workspace&) {
-      float* to = context.image_of(slab, image);
-      std::fill_n(to, slab.shape.floats(), 0.0F);
-      const float* from = pixels + image * images.stride(0);
-      for (int row = 0; row < slab.shape.height; ++row) {
-        for (int column = 0; column < slab.shape.width; ++column, to += slab.shape.channels) {
-          for (int c = 0; c < 3; ++c) {
-            to[c] = from[c * images.stride(1) + row * images.stride(2) + column * images.stride(3)];
-          }
-        }
       }
     });
   }

@@ -148,6 +148,33 @@ void gather_sources(const Context& context, const GatherUnit& unit, int image, b
   }
 }
 
+void load_patches(const NetworkLayout& layout, const Plan& plan, const at::Tensor& images,
+                  int image, float* to) {
+  const ConvUnit& conv = layout.stem.convs.front();
+  const kernels::MapShape& shape = plan.states[0].value.shape;
+  const std::ptrdiff_t row_floats = static_cast<std::ptrdiff_t>(shape.width) * shape.channels;
+  const float* pixels = images.data_ptr<float>() + image * images.stride(0);
+  std::fill_n(to, shape.floats(), 0.0F);
+  for (int row = 0; row < shape.height; ++row, to += row_floats) {
+    for (int k = 0; k < plan.states[0].channels; ++k) {  // channel, window row, window column
+      const int kx = k % conv.kernel;
+      const int ky = k / conv.kernel % conv.kernel;
+      const int y = row * conv.stride + ky - conv.padding;
+      if (y < 0 || y >= plan.height) {
+        continue;
+      }
+      const float* from = pixels + k / (conv.kernel * conv.kernel) * images.stride(1) +
+                          y * images.stride(2);
+      for (int column = 0; column < shape.width; ++column) {
+        const int x = column * conv.stride + kx - conv.padding;
+        if (x >= 0 && x < plan.width) {
+          to[static_cast<std::ptrdiff_t>(column) * shape.channels + k] = from[x * images.stride(3)];
+        }
+      }
+    }
+  }
+}
+
 void Memory::prepare(const Plan& plan, int threads) {
   arena.reserve(plan.arena_floats);
   packed.reserve(plan.packed_floats);

@@ -88,7 +88,12 @@ struct Context {
 void gather_sources(const Context& context, const GatherUnit& unit, int image, bool with_gradients,
                     std::vector<kernels::GatherSource>& sources);
 
-/// Runs every state; the images lie in states[0] already.
+/// Writes the patches of one image, whatever its strides: to[pixel of the first convolution's
+/// output][channel, row and column of the window], zeros outside of the image and in the padding.
+void load_patches(const NetworkLayout& layout, const Plan& plan, const at::Tensor& images,
+                  int image, float* to);
+
+/// Runs every state; the patches of the images lie in states[0] already.
 void run_forward(const Context& context);
 
 /// Runs every state in reverse; the gradients of the head's states were added already, all others

@@ -12,8 +12,6 @@ using kernels::MapShape;
 using kernels::padded_channels;
 using kernels::strided_extent;
 
-constexpr int kImageChannels = 3;
-
 MapShape strided(const MapShape& shape, int stride, int channels) {
   return {strided_extent(shape.height, stride), strided_extent(shape.width, stride), channels};
 }
@@ -33,10 +31,12 @@ class Builder {
   }
 
   Plan build() {
-    State images;
-    images.channels = kImageChannels;
-    images.value = slab({plan_.height, plan_.width, padded_channels(kImageChannels)});
-    plan_.states.push_back(std::move(images));
+    const ConvUnit& first = layout_.stem.convs.front();
+    State patches;
+    patches.channels = first.in_channels * first.kernel * first.kernel;
+    patches.value = slab(strided({plan_.height, plan_.width, 0}, first.stride,
+                                 padded_channels(patches.channels)));
+    plan_.states.push_back(std::move(patches));
     std::vector<std::size_t> last = {stem()};
     std::vector<std::size_t> before = last;
     for (const CellUnit& unit : layout_.cells) {
@@ -175,9 +175,20 @@ class Builder {
     return index;
   }
 
+  /// The first convolution of the stem: a 1x1 product over the patches of the images.
+  std::size_t first_convolution() {
+    const ConvUnit& conv = layout_.stem.convs.front();
+    GatherUnit unit = gather({{0, 1, 0, 0}},
+                             strided(plan_.states[0].value.shape, 1, padded_channels(conv.out_channels)),
+                             conv.out_channels, kernels::Rectify::kNo);
+    const int patch = plan_.states[0].channels;
+    unit.pieces.push_back({conv.parameter, 0, 0, patch, patch, 0, conv.out_channels, 0, 1});
+    return input_state(std::move(unit), layout_.stem.norms.front().norm, conv.out_channels);
+  }
+
   std::size_t stem() {
-    std::size_t from = 0;
-    for (std::size_t i = 0; i < layout_.stem.convs.size(); ++i) {
+    std::size_t from = first_convolution();
+    for (std::size_t i = 1; i < layout_.stem.convs.size(); ++i) {
       const ConvUnit& conv = layout_.stem.convs[i];
       const MapShape in = plan_.states[from].value.shape;
       std::vector<Source> sources;
@@ -188,7 +199,7 @@ class Builder {
       }
       GatherUnit unit =
           gather(std::move(sources), strided(in, conv.stride, padded_channels(conv.out_channels)),
-                 conv.out_channels, i > 0 ? kernels::Rectify::kYes : kernels::Rectify::kNo);
+                 conv.out_channels, kernels::Rectify::kYes);
       const int taps = conv.kernel * conv.kernel;
       for (int tap = 0; tap < taps; ++tap) {
         unit.pieces.push_back({conv.parameter, tap * in.channels, 0, conv.in_channels,
