@@ -107,7 +107,8 @@ void visit(const StoredTensor& tensor, Use use) {
     case ElementType::kI16:
       return visit_as<std::int16_t>(tensor.bytes, same, use);
     case ElementType::kI8:
-      return visit_as<std::int8_t>(tensor.bytes, same, use);
+      return visit_as<std::int8_t>(
+          tensor.bytes, [](std::int8_t value) { return int{value}; }, use);
     case ElementType::kU8:
     case ElementType::kBool:
       return visit_as<std::uint8_t>(tensor.bytes, same, use);

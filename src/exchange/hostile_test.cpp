@@ -9,7 +9,20 @@
 namespace probedarts::exchange {
 namespace {
 
-using namespace probedarts::testing;
+using probedarts::testing::float_bytes;
+using probedarts::testing::mutate;
+using probedarts::testing::pickle;
+using probedarts::testing::py_dict;
+using probedarts::testing::py_global;
+using probedarts::testing::py_storage;
+using probedarts::testing::py_tensor;
+using probedarts::testing::py_text;
+using probedarts::testing::py_tuple;
+using probedarts::testing::py_vector;
+using probedarts::testing::refusal_of;
+using probedarts::testing::Storages;
+using probedarts::testing::torch_legacy;
+using probedarts::testing::torch_zip;
 using namespace std::string_literals;
 
 std::string refusal(const std::string& content) {
@@ -41,6 +54,7 @@ TEST(HostileCheckpoint, CannotViewOneNumberAsALargeMatrix) {
 TEST(HostileCheckpoint, CannotNameOneStorageAThousandTimes) {
   const std::string megabyte(1 << 20, '\1');
   std::vector<std::pair<std::string, std::string>> items;
+  items.reserve(1000);
   for (int i = 0; i < 1000; ++i) {
     items.emplace_back(std::to_string(i), py_vector("0", 1 << 18));
   }
@@ -78,7 +92,8 @@ TEST(HostileCheckpoint, CannotMultiplyByReferring) {
   std::string inner = "}(" + repeated(py_text("a") + "N", 100'000) + "u";
   for (int level = 0; level < 4; ++level) {
     const std::string slot(1, static_cast<char>(level));
-    std::string outer = inner + "q" + slot + "0}(";
+    std::string outer = inner;
+    outer.append("q").append(slot).append("0}(");
     for (const std::string& wrapper : wrappers) {
       outer += py_text(wrapper) + "h" + slot;
     }

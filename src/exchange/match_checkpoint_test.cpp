@@ -7,7 +7,8 @@
 namespace probedarts::exchange {
 namespace {
 
-using namespace probedarts::testing;
+using probedarts::testing::float_bytes;
+using probedarts::testing::refusal_of;
 
 const std::vector<WantedTensor> kWanted = {
     {"stem.weight", {2}},

@@ -7,7 +7,15 @@
 namespace probedarts::exchange {
 namespace {
 
-using namespace probedarts::testing;
+using probedarts::testing::pickle;
+using probedarts::testing::py_dict;
+using probedarts::testing::py_global;
+using probedarts::testing::py_int;
+using probedarts::testing::py_storage;
+using probedarts::testing::py_tensor;
+using probedarts::testing::py_text;
+using probedarts::testing::py_tuple;
+using probedarts::testing::refusal_of;
 using namespace std::string_literals;
 using Kind = PickleValue::Kind;
 

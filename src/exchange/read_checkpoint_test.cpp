@@ -8,7 +8,21 @@
 namespace probedarts::exchange {
 namespace {
 
-using namespace probedarts::testing;
+using probedarts::testing::float_bytes;
+using probedarts::testing::pickle;
+using probedarts::testing::py_dict;
+using probedarts::testing::py_global;
+using probedarts::testing::py_int;
+using probedarts::testing::py_ints;
+using probedarts::testing::py_storage;
+using probedarts::testing::py_tensor;
+using probedarts::testing::py_text;
+using probedarts::testing::py_tuple;
+using probedarts::testing::py_vector;
+using probedarts::testing::refusal_of;
+using probedarts::testing::Storages;
+using probedarts::testing::torch_legacy;
+using probedarts::testing::torch_zip;
 
 std::string refusal(const std::string& content) {
   return refusal_of([&content]() { parse_checkpoint(content, "x.pt"); });

@@ -10,7 +10,8 @@
 namespace probedarts::exchange {
 namespace {
 
-using namespace probedarts::testing;
+using probedarts::testing::float_bytes;
+using probedarts::testing::refusal_of;
 
 constexpr ElementType kAllTypes[] = {
     ElementType::kF32, ElementType::kF64, ElementType::kF16, ElementType::kBF16, ElementType::kI64,

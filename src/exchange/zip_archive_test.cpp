@@ -9,7 +9,8 @@
 namespace probedarts::exchange {
 namespace {
 
-using namespace probedarts::testing;
+using probedarts::testing::append_number;
+using probedarts::testing::refusal_of;
 
 /// Where the fields of the entry `index` stand in the directory of a file by ZipWriter.
 std::size_t directory_entry(const std::string& content, int index) {
