@@ -2,17 +2,15 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "cli/command.hpp"
 #include "cli/flags.hpp"
+#include "cli/genotype_source.hpp"
 #include "core/errors.hpp"
 #include "core/files.hpp"
 #include "core/random.hpp"
-#include "report/read_run.hpp"
 #include "space/draw_cell.hpp"
 #include "space/genotype.hpp"
-#include "space/published.hpp"
 
 namespace probedarts::cli {
 namespace {
@@ -26,17 +24,6 @@ struct Request {
   bool as_json = false;
 };
 
-/// The cell derived from one epoch of a run; the last one unless another is named.
-space::Genotype from_run(const std::filesystem::path& path, int epoch) {
-  const report::Run run = report::read_run(path);
-  const int epochs = static_cast<int>(run.epochs.size());
-  if (epoch >= epochs) {
-    throw UserError(fmt::format("--epoch: the run has no epoch {}; use 0 to {}, or -1 for the last",
-                                epoch, epochs - 1));
-  }
-  return run.epochs[static_cast<std::size_t>(epoch < 0 ? epochs - 1 : epoch)].genotype;
-}
-
 space::Genotype genotype_from(const Request& request) {
   if (request.random_nodes > 0) {
     Stream stream(request.seed, "random genotype");
@@ -48,22 +35,7 @@ space::Genotype genotype_from(const Request& request) {
         "genotype, or use "
         "--random");
   }
-  const std::filesystem::path path(request.source);
-  if (std::filesystem::is_directory(path)) {
-    return from_run(path, request.epoch);
-  }
-  if (std::filesystem::is_regular_file(path)) {
-    return space::parse_genotype(read_file(path));
-  }
-  if (const auto published = space::published_genotype(request.source)) {
-    return *published;
-  }
-  if (request.source.find_first_of("({") == std::string::npos) {
-    throw UserError(fmt::format(
-        "derive: '{}' is no run folder, file or published name ({}); check its spelling",
-        request.source, fmt::join(space::published_names(), ", ")));
-  }
-  return space::parse_genotype(request.source);
+  return read_genotype(request.source, "derive", request.epoch);
 }
 
 void write_drawings(const space::Genotype& genotype, const std::string& prefix) {

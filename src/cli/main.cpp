@@ -20,6 +20,8 @@ constexpr Command kCommands[] = {
     {"search", "search a cell on a folder of patches", probedarts::cli::run_search_command},
     {"derive", "print and draw the cell of a run, a published one, or a random one",
      probedarts::cli::run_derive_command},
+    {"count", "count parameters, multiply-accumulates and memory of a network",
+     probedarts::cli::run_count_command},
     {"report", "write a page about one or several runs", probedarts::cli::run_report_command},
     {"data", "check a data set, or write the embedded one", probedarts::cli::run_data_command},
     {"bench", "measure this machine, the kernels and whole steps",

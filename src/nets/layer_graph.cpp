@@ -150,10 +150,12 @@ std::string_view name_of(const Operation& operation) {
 std::vector<MapShape> infer_shapes(const LayerGraph& graph, int height_px, int width_px) {
   std::vector<MapShape> shapes = shapes_while_not_empty(graph, height_px, width_px);
   if (shapes.size() < graph.layers.size()) {
+    const std::string size = height_px == width_px ? fmt::format("{}", height_px)
+                                                   : fmt::format("{}x{}", height_px, width_px);
     throw UserError(fmt::format(
-        "image size {}x{} px is too small for {}: nothing is left at its layer '{}'; use --size {} "
-        "or more",
-        height_px, width_px, graph.name, graph.layers[shapes.size()].name, smallest_size(graph)));
+        "image size {} px is too small for {}: nothing is left at its layer '{}'; use --size {} or "
+        "more",
+        size, graph.name, graph.layers[shapes.size()].name, smallest_size(graph)));
   }
   return shapes;
 }

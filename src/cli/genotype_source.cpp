@@ -1,0 +1,49 @@
+#include "cli/genotype_source.hpp"
+
+#include <filesystem>
+#include <system_error>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "core/errors.hpp"
+#include "core/files.hpp"
+#include "report/read_run.hpp"
+#include "space/published.hpp"
+
+namespace probedarts::cli {
+namespace {
+
+space::Genotype from_run(const std::filesystem::path& path, int epoch) {
+  const report::Run run = report::read_run(path);
+  const int epochs = static_cast<int>(run.epochs.size());
+  if (epoch >= epochs) {
+    throw UserError(fmt::format("--epoch: the run has no epoch {}; use 0 to {}, or -1 for the last",
+                                epoch, epochs - 1));
+  }
+  return run.epochs[static_cast<std::size_t>(epoch < 0 ? epochs - 1 : epoch)].genotype;
+}
+
+}  // namespace
+
+space::Genotype read_genotype(const std::string& source, const std::string& who, int epoch) {
+  const std::filesystem::path path(source);
+  std::error_code no_path;  // a genotype's text may be longer than the file system lets a name be
+  if (std::filesystem::is_directory(path, no_path)) {
+    return from_run(path, epoch);
+  }
+  if (std::filesystem::is_regular_file(path, no_path)) {
+    return space::parse_genotype(read_file(path));
+  }
+  if (const auto published = space::published_genotype(source)) {
+    return *published;
+  }
+  if (source.find_first_of("({") == std::string::npos) {
+    throw UserError(
+        fmt::format("{}: '{}' is no run folder, file or published name ({}); check its spelling",
+                    who, source, fmt::join(space::published_names(), ", ")));
+  }
+  return space::parse_genotype(source);
+}
+
+}  // namespace probedarts::cli
