@@ -138,7 +138,8 @@ bool is_tile(const GatherShape& shape, std::span<const GatherSource> sources) {
 }
 
 void gathered_forward_of(const GatherShape& shape, std::span<const GatherSource> sources,
-                         const float* weights, float* scratch, float* y, const Moments* moments) {
+                         const float* weights, const float* bias, float* scratch, float* y,
+                         const Moments* moments) {
   const int channels = shape.out.channels;
   const int total = static_cast<int>(shape.out.pixels());
   const bool plain = is_tile(shape, sources);
@@ -152,7 +153,7 @@ void gathered_forward_of(const GatherShape& shape, std::span<const GatherSource>
     }
     float* to = y + static_cast<std::ptrdiff_t>(first) * channels;
     product({tile, shape.depth}, {weights, channels},
-            {shape.depth / shape.source_channels, shape.source_channels, shape.source_used},
+            {shape.depth / shape.source_channels, shape.source_channels, shape.source_used}, bias,
             {to, channels}, pixels, channels);
     if (moments != nullptr) {
       add_tile(to, pixels, channels, *moments);
@@ -185,7 +186,7 @@ void gathered_backward_of(const GatherShape& shape, std::span<const GatherSource
                     shape.out_used, shape.depth);
     }
     if (wants_input) {
-      product({dy, channels}, {weights, shape.depth}, {1, channels, shape.out_used},
+      product({dy, channels}, {weights, shape.depth}, {1, channels, shape.out_used}, nullptr,
               {tile_gradient, shape.depth}, pixels, shape.depth);
       scatter(shape, sources, first, pixels, tile, tile_gradient);
     }
@@ -209,8 +210,9 @@ std::size_t gather_scratch_floats(const GatherShape& shape) {
 }
 
 void gathered_forward(const GatherShape& shape, std::span<const GatherSource> sources,
-                      const float* weights, float* scratch, float* y, const Moments* moments) {
-  HWY_DYNAMIC_DISPATCH(gathered_forward_of)(shape, sources, weights, scratch, y, moments);
+                      const float* weights, const float* bias, float* scratch, float* y,
+                      const Moments* moments) {
+  HWY_DYNAMIC_DISPATCH(gathered_forward_of)(shape, sources, weights, bias, scratch, y, moments);
 }
 
 void gathered_backward(const GatherShape& shape, std::span<const GatherSource> sources,

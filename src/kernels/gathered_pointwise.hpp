@@ -35,11 +35,12 @@ struct GatherShape {
 /// Floats of scratch for both directions.
 std::size_t gather_scratch_floats(const GatherShape& shape);
 
-/// y[pixel][o] = sum over gathered channels k of weights[k][o].
-/// \param weights  [depth][out channels].
+/// y[pixel][o] = bias[o] + sum over gathered channels k of weights[k][o].
+/// \param weights  [depth][out channels]. \param bias  [out channels] or null.
 /// \param moments  of y, added to; or null.
 void gathered_forward(const GatherShape& shape, std::span<const GatherSource> sources,
-                      const float* weights, float* scratch, float* y, const Moments* moments);
+                      const float* weights, const float* bias, float* scratch, float* y,
+                      const Moments* moments);
 
 /// Adds the gradients of the sources and, where not null, of the weights.
 /// \param weights   [out channels][depth], the transpose of what the forward takes.

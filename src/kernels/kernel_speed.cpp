@@ -145,7 +145,7 @@ class Measurement {
         static_cast<double>(kMaps * channels) * channels * static_cast<double>(map.pixels());
     const auto floats = static_cast<double>((kMaps + 1) * map.floats());
     add("product forward", text, work, floats, [&] {
-      gathered_forward(shape, sources, weights.data(), scratch.data(), y.data(), nullptr);
+      gathered_forward(shape, sources, weights.data(), nullptr, scratch.data(), y.data(), nullptr);
     });
     add("product backward", text, 2.0 * work, 2.0 * floats, [&] {
       gathered_backward(shape, sources, weights.data(), cotangent, scratch.data(), gradient.data());

@@ -29,15 +29,15 @@ struct Depth {
   int segments, pitch, used;
 };
 
-/// P rows, V vectors of columns of y = x w.
+/// P rows, V vectors of columns of y = start + x w.
 template <int P, int V>
-HWY_INLINE void product_tile(Rows x, Rows w, Depth depth, MutableRows y) {
+HWY_INLINE void product_tile(Rows x, Rows w, Depth depth, const float* start, MutableRows y) {
   Vector sum[P][V];
   HWY_UNROLL(16)
   for (int p = 0; p < P; ++p) {
     HWY_UNROLL(4)
     for (int v = 0; v < V; ++v) {
-      sum[p][v] = zero();
+      sum[p][v] = start != nullptr ? load(start + v * kLanes) : zero();
     }
   }
   for (int segment = 0; segment < depth.segments; ++segment) {
@@ -69,7 +69,8 @@ HWY_INLINE void product_tile(Rows x, Rows w, Depth depth, MutableRows y) {
 }
 
 template <int V>
-HWY_INLINE void product_columns(Rows x, Rows w, Depth depth, MutableRows y, int rows) {
+HWY_INLINE void product_columns(Rows x, Rows w, Depth depth, const float* start, MutableRows y,
+                                int rows) {
   constexpr int kTall = kManyRegisters ? (V == 1 ? 16 : 8) : (V == 1 ? 8 : 4);
   int r = 0;
   const auto advance = [&](int by) HWY_ATTR {
@@ -78,41 +79,45 @@ HWY_INLINE void product_columns(Rows x, Rows w, Depth depth, MutableRows y, int 
     r += by;
   };
   while (rows - r >= kTall) {
-    product_tile<kTall, V>(x, w, depth, y);
+    product_tile<kTall, V>(x, w, depth, start, y);
     advance(kTall);
   }
   if (kTall > 8 && rows - r >= 8) {
-    product_tile<8, V>(x, w, depth, y);
+    product_tile<8, V>(x, w, depth, start, y);
     advance(8);
   }
   if (kTall > 4 && rows - r >= 4) {
-    product_tile<4, V>(x, w, depth, y);
+    product_tile<4, V>(x, w, depth, start, y);
     advance(4);
   }
   if (rows - r >= 2) {
-    product_tile<2, V>(x, w, depth, y);
+    product_tile<2, V>(x, w, depth, start, y);
     advance(2);
   }
   if (rows - r >= 1) {
-    product_tile<1, V>(x, w, depth, y);
+    product_tile<1, V>(x, w, depth, start, y);
   }
 }
 
-/// y[r][o] = sum_k x[r][k] w[k][o],  r < rows, o < columns, k in the used places of depth.
-HWY_INLINE void product(Rows x, Rows w, Depth depth, MutableRows y, int rows, int columns) {
+/// y[r][o] = start[o] + sum_k x[r][k] w[k][o],  r < rows, o < columns, k in the used places of
+/// depth. \param start  [columns] or null.
+HWY_INLINE void product(Rows x, Rows w, Depth depth, const float* start, MutableRows y, int rows,
+                        int columns) {
+  const auto start_at = [start](int o) { return start != nullptr ? start + o : nullptr; };
   constexpr int kWide = 2;
   int o = 0;
   if (kManyRegisters && columns % (3 * kLanes) == 0) {
     for (; o < columns; o += 3 * kLanes) {
-      product_columns<3>(x, {w.first + o, w.step}, depth, {y.first + o, y.step}, rows);
+      product_columns<3>(x, {w.first + o, w.step}, depth, start_at(o), {y.first + o, y.step}, rows);
     }
     return;
   }
   for (; o + kWide * kLanes <= columns; o += kWide * kLanes) {
-    product_columns<kWide>(x, {w.first + o, w.step}, depth, {y.first + o, y.step}, rows);
+    product_columns<kWide>(x, {w.first + o, w.step}, depth, start_at(o), {y.first + o, y.step},
+                           rows);
   }
   for (; o < columns; o += kLanes) {
-    product_columns<1>(x, {w.first + o, w.step}, depth, {y.first + o, y.step}, rows);
+    product_columns<1>(x, {w.first + o, w.step}, depth, start_at(o), {y.first + o, y.step}, rows);
   }
 }
 

@@ -60,7 +60,7 @@ struct ForwardAtStride {
         float* out = y + first * row_floats;
         const int pixels = rows * shape.out.width;
         product({scratch, channels}, {weights.pointwise_transposed, channels},
-                {1, channels, shape.used}, {out, channels}, pixels, channels);
+                {1, channels, shape.used}, nullptr, {out, channels}, pixels, channels);
         if (moments != nullptr) {
           add_tile(out, pixels, channels, *moments);
         }

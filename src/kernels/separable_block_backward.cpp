@@ -38,7 +38,8 @@ HWY_INLINE void pointwise_backward(const BlockShape& shape, const PaddedImage& i
     form_cotangent(cotangent, first * row_floats, rows * width, channels, dy);
     for (int row = 0; row < rows; ++row) {
       product({dy + row * row_floats, channels}, {weights.pointwise, channels},
-              {1, channels, shape.used}, {dz.at(first + row, 0), channels}, width, channels);
+              {1, channels, shape.used}, nullptr, {dz.at(first + row, 0), channels}, width,
+              channels);
     }
     if (gradient == nullptr) {
       continue;

@@ -11,6 +11,7 @@
 #include "core/errors.hpp"
 #include "nets/executor.hpp"
 #include "nets/fused_auxiliary.hpp"
+#include "nets/fused_inference.hpp"
 #include "nets/fused_passes.hpp"
 #include "nets/fused_weights.hpp"
 
@@ -60,7 +61,8 @@ bool is_plain(const at::Tensor& tensor) {
 
 class FusedExecutor : public Executor {
  public:
-  FusedExecutor(const NetworkLayout& layout, int threads) : layout_(layout), threads_(threads) {}
+  FusedExecutor(const NetworkLayout& layout, int threads)
+      : layout_(layout), threads_(threads), inference_(layout, threads_) {}
 
   Logits forward(NetworkState& state, const at::Tensor& images,
                  const ForwardOptions& options) override {
@@ -69,6 +71,13 @@ class FusedExecutor : public Executor {
     require(images.is_cpu() && images.scalar_type() == at::kFloat && images.dim() == 4 &&
                 images.size(0) > 0 && images.size(1) == 3,
             "the fused executor takes float32 images [B, 3, H, W] on the CPU");
+    softmax_rows(state.alpha, edge_weights_);
+    if (options.mode == Mode::kEvaluate && options.wanted == Wanted::kNothing) {
+      space::validate_image_size(layout_.spec, static_cast<int>(images.size(2)),
+                                 static_cast<int>(images.size(3)));
+      pending_ = false;
+      return {inference_.logits(state, edge_weights_, images), {}};
+    }
     plan_for(images);
     require(options.drop_path == nullptr ||
                 options.drop_path->kept.size() ==
@@ -76,7 +85,6 @@ class FusedExecutor : public Executor {
             "drop-path has one entry per droppable edge and image");
     weights_ = state.weights;  // the head's gradient reads them again
     statistics_ = state.statistics;
-    softmax_rows(state.alpha, edge_weights_);
     mode_ = options.mode;
     wanted_ = options.wanted;
     drop_path_ = options.drop_path;
@@ -297,6 +305,7 @@ class FusedExecutor : public Executor {
 
   const NetworkLayout& layout_;
   kernels::ThreadPool threads_;
+  fused::Inference inference_;
   std::optional<fused::Plan> plan_;
   fused::Memory memory_;
   at::Tensor weights_, statistics_;

@@ -39,25 +39,12 @@ void gather_forward(const Context& context, const GatherUnit& unit, int image, i
                     Workspace& workspace) {
   gather_sources(context, unit, image, false, workspace.sources);
   const MomentsOf moments(context, unit.moments, chunk);
-  kernels::gathered_forward(unit.shape, workspace.sources,
-                            context.memory.packed.data() + unit.weights, workspace.scratch.data(),
-                            context.image_of(unit.y, image), moments.get());
+  kernels::gathered_forward(
+      unit.shape, workspace.sources, context.memory.packed.data() + unit.weights, nullptr,
+      workspace.scratch.data(), context.image_of(unit.y, image), moments.get());
 }
 
-/// shift of a state = sum of its terms' shifts.
-void sum_shifts(const Context& context, const State& state) {
-  float* shifts = context.memory.coefficients.shift.data();
-  for (int c = 0; c < state.channels; ++c) {
-    double sum = 0.0;
-    for (const Term& term : state.terms) {
-      sum += static_cast<double>(
-          shifts[context.plan.sites[term.site].slot + static_cast<std::size_t>(c)]);
-    }
-    shifts[state.shift + static_cast<std::size_t>(c)] = static_cast<float>(sum);
-  }
-}
-
-/// The same over the terms that an image keeps.
+/// The sum of the shifts of the terms that an image keeps.
 const float* sum_kept_shifts(const Context& context, const State& state, int image,
                              Workspace& workspace) {
   const float* shifts = context.memory.coefficients.shift.data();
@@ -163,8 +150,8 @@ void load_patches(const NetworkLayout& layout, const Plan& plan, const at::Tenso
       if (y < 0 || y >= plan.height) {
         continue;
       }
-      const float* from = pixels + k / (conv.kernel * conv.kernel) * images.stride(1) +
-                          y * images.stride(2);
+      const float* from =
+          pixels + k / (conv.kernel * conv.kernel) * images.stride(1) + y * images.stride(2);
       for (int column = 0; column < shape.width; ++column) {
         const int x = column * conv.stride + kx - conv.padding;
         if (x >= 0 && x < plan.width) {
@@ -225,7 +212,7 @@ void run_forward(const Context& context) {
       });
       settle(context, {&state.made_by->site, 1});
     }
-    sum_shifts(context, state);
+    sum_shifts(context.plan, state, context.memory.coefficients);
     context.for_each_image([&](int image, int chunk, Workspace& workspace) {
       mix_state(context, state, image, workspace);
       run_firsts(context, state, image, chunk, workspace);

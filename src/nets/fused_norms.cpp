@@ -94,6 +94,17 @@ void settle_forward(const NetworkLayout& layout, const Plan& plan, const Site& s
   }
 }
 
+void sum_shifts(const Plan& plan, const State& state, Coefficients& coefficients) {
+  float* shifts = coefficients.shift.data();
+  for (std::size_t c = 0; c < static_cast<std::size_t>(state.channels); ++c) {
+    double sum = 0.0;
+    for (const Term& term : state.terms) {
+      sum += static_cast<double>(shifts[plan.sites[term.site].slot + c]);
+    }
+    shifts[state.shift + c] = static_cast<float>(sum);
+  }
+}
+
 void settle_backward(const NetworkLayout& layout, const Plan& plan, const Site& site, Mode mode,
                      const Partials& partials, const NetworkMemory& memory,
                      Coefficients& coefficients) {

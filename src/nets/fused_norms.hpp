@@ -50,6 +50,9 @@ void settle_forward(const NetworkLayout& layout, const Plan& plan, const Site& s
                     const Partials& partials, const NetworkMemory& memory,
                     Coefficients& coefficients);
 
+/// shift of a state = sum of its terms' shifts.
+void sum_shifts(const Plan& plan, const State& state, Coefficients& coefficients);
+
 /// Backward: sums to a, b, c and the gradients of gamma, beta and the edge weight.
 void settle_backward(const NetworkLayout& layout, const Plan& plan, const Site& site, Mode mode,
                      const Partials& partials, const NetworkMemory& memory,

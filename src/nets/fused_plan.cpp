@@ -34,8 +34,8 @@ class Builder {
     const ConvUnit& first = layout_.stem.convs.front();
     State patches;
     patches.channels = first.in_channels * first.kernel * first.kernel;
-    patches.value = slab(strided({plan_.height, plan_.width, 0}, first.stride,
-                                 padded_channels(patches.channels)));
+    patches.value = slab(
+        strided({plan_.height, plan_.width, 0}, first.stride, padded_channels(patches.channels)));
     plan_.states.push_back(std::move(patches));
     std::vector<std::size_t> last = {stem()};
     std::vector<std::size_t> before = last;
@@ -178,9 +178,9 @@ class Builder {
   /// The first convolution of the stem: a 1x1 product over the patches of the images.
   std::size_t first_convolution() {
     const ConvUnit& conv = layout_.stem.convs.front();
-    GatherUnit unit = gather({{0, 1, 0, 0}},
-                             strided(plan_.states[0].value.shape, 1, padded_channels(conv.out_channels)),
-                             conv.out_channels, kernels::Rectify::kNo);
+    GatherUnit unit = gather(
+        {{0, 1, 0, 0}}, strided(plan_.states[0].value.shape, 1, padded_channels(conv.out_channels)),
+        conv.out_channels, kernels::Rectify::kNo);
     const int patch = plan_.states[0].channels;
     unit.pieces.push_back({conv.parameter, 0, 0, patch, patch, 0, conv.out_channels, 0, 1});
     return input_state(std::move(unit), layout_.stem.norms.front().norm, conv.out_channels);

@@ -11,9 +11,10 @@
 
 /// What the fused executor does for one network, image size and batch: every map's place in one
 /// arena, every kernel's shape, and who feeds whom. Built once; a step only walks it. The network
-/// is a list of *states* in topological order: the images as patches of the stem's first convolution,
-/// the stages of the stem, and of every cell its two inputs and its nodes. A state is a weighted sum of *terms*; the forward pass goes
-/// through the states in order, the backward pass in reverse.
+/// is a list of *states* in topological order: the images as patches of the stem's first
+/// convolution, the stages of the stem, and of every cell its two inputs and its nodes. A state is
+/// a weighted sum of *terms*; the forward pass goes through the states in order, the backward pass
+/// in reverse.
 namespace probedarts::nets::fused {
 
 /// [batch] images of one map, in the arena.
