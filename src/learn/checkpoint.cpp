@@ -10,6 +10,7 @@
 #include "core/errors.hpp"
 #include "core/files.hpp"
 #include "core/tensor_file.hpp"
+#include "learn/probe_network.hpp"
 #include "nets/stored_tensor.hpp"
 
 namespace probedarts::learn {
@@ -52,7 +53,8 @@ SearchProgress progress_from(const json& stored_progress) {
   return progress;
 }
 
-/// Hash over names, shapes, bytes and the description: any flipped bit shows.
+/// Hash over names, bytes and the description. Types and shapes are not in it: each tensor is
+/// checked against the network.
 std::string hash_of(const TensorFile& file, const std::string& description) {
   std::string all = description;
   for (const auto& [name, tensor] : file.tensors) {
@@ -74,11 +76,18 @@ at::Tensor taken(const TensorFile& file, const std::string& name, at::IntArrayRe
   return tensor;
 }
 
-optim::AdasState adas_from(const TensorFile& file, const json& description) {
+optim::AdasState adas_from(const TensorFile& file, const nets::NetworkLayout& layout,
+                           const json& description, const std::string& path) {
+  const auto values = [&](const std::string& name, std::size_t count) {
+    const at::Tensor tensor =
+        taken(file, name, {static_cast<std::int64_t>(count)}, at::kDouble, path);
+    return std::vector<double>(tensor.data_ptr<double>(), tensor.data_ptr<double>() + count);
+  };
+  const std::size_t layers = convolution_parameters(layout).size();
   optim::AdasState adas;
-  adas.velocity = file.at("adas.velocity").as_doubles();
-  adas.last_stable_rank = file.at("adas.last_stable_rank").as_doubles();
-  adas.learning_rates = file.at("adas.learning_rates").as_doubles();
+  adas.velocity = values("adas.velocity", layers);
+  adas.last_stable_rank = values("adas.last_stable_rank", layers);
+  adas.learning_rates = values("adas.learning_rates", layout.parameters.size());
   description.at("not_ready").get_to(adas.not_ready);
   description.at("zeta").get_to(adas.zeta);
   description.at("epoch").get_to(adas.epoch);
@@ -178,7 +187,7 @@ SearchCheckpoint load_checkpoint(const std::filesystem::path& path,
     description.at("momentum_started").get_to(state.momentum_started);
     description.at("adam_steps").get_to(state.alpha_steps);
     if (description.contains("adas")) {
-      checkpoint.adas = adas_from(file, description.at("adas"));
+      checkpoint.adas = adas_from(file, layout, description.at("adas"), name);
     }
   } catch (const json::exception&) {
     damaged(name, "its description lacks a field");
