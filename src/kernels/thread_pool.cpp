@@ -11,13 +11,33 @@
 
 namespace probedarts::kernels {
 
+namespace {
+
+/// A wake-up through the kernel takes as long as many a phase of a search step; so a thread first
+/// looks for some tens of microseconds whether there is something to do.
+template <typename Done>
+bool spin_until(const Done& done) {
+  constexpr int kTries = 1000;
+  for (int i = 0; i < kTries; ++i) {
+    if (done()) {
+      return true;
+    }
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#endif
+  }
+  return false;
+}
+
+}  // namespace
+
 struct ThreadPool::Impl {
   std::mutex mutex;
   std::condition_variable wake, done;
   std::atomic<int> next_task{0};
   int tasks = 0;
-  int busy = 0;        // workers inside the current round
-  unsigned round = 0;  // raised for each run
+  std::atomic<int> busy{0};        // workers inside the current round
+  std::atomic<unsigned> round{0};  // raised for each run
   bool stopping = false;
   Function function = nullptr;
   const void* context = nullptr;
@@ -43,8 +63,9 @@ struct ThreadPool::Impl {
 
   void serve(int thread) {
     unsigned seen = 0;
-    std::unique_lock lock(mutex);
     for (;;) {
+      spin_until([&] { return round.load(std::memory_order_acquire) != seen; });
+      std::unique_lock lock(mutex);
       wake.wait(lock, [&] { return stopping || round != seen; });
       if (stopping) {
         return;
@@ -53,7 +74,7 @@ struct ThreadPool::Impl {
       lock.unlock();
       work(thread);
       lock.lock();
-      if (--busy == 0) {
+      if (busy.fetch_sub(1, std::memory_order_acq_rel) == 1) {
         done.notify_one();
       }
     }
@@ -95,6 +116,7 @@ void ThreadPool::run_raw(int tasks, Function function, const void* context) {
   impl.wake.notify_all();
   impl.work(0);
   std::exception_ptr failure;
+  spin_until([&] { return impl.busy.load(std::memory_order_acquire) == 0; });
   {
     std::unique_lock lock(impl.mutex);
     impl.done.wait(lock, [&] { return impl.busy == 0; });

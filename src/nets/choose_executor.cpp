@@ -1,6 +1,7 @@
 #include "nets/choose_executor.hpp"
 
 #include "core/errors.hpp"
+#include "nets/torch_runtime.hpp"
 
 namespace probedarts::nets {
 
@@ -10,8 +11,12 @@ ChosenExecutor make_executor(const NetworkLayout& layout, const std::string& cho
     throw UserError("--executor fused: computes in float32 only; use composed or auto for float64");
   }
   if (choice == "composed" || precision != Precision::kFloat32) {
+    set_threads(threads);
     return {make_composed_executor(layout), "composed"};
   }
+  // The kernels have threads of their own. LibTorch's would keep a core spinning after each of the
+  // few small operations that are left to it.
+  set_threads(1);
   return {make_fused_executor(layout, threads), "fused"};
 }
 

@@ -14,8 +14,8 @@ struct ChosenExecutor {
 };
 
 /// The executor for a network: `choice` is auto, composed or fused; auto takes the fused one
-/// wherever it can. \throws UserError when the fused executor is asked for and cannot run this
-/// network.
+/// wherever it can. Sets LibTorch's threads to what suits the executor. \throws UserError when the
+/// fused executor is asked for and cannot run this network.
 ChosenExecutor make_executor(const NetworkLayout& layout, const std::string& choice,
                              Precision precision, int threads);
 

@@ -40,9 +40,9 @@ kernels::BlockGradients gradients_of(const Context& context, const BlockUnit& un
   return {depthwise, depthwise + unit.shape.kernel * unit.shape.kernel * unit.shape.in.channels};
 }
 
-void zero_partials(const Context& context, int image, int chunk) {
+void zero_partials(const Context& context, int image, int chunk, std::size_t floats) {
   if (context.for_weights() && image == context.first_image(chunk)) {
-    std::fill_n(context.weight_partials(chunk), context.plan.partial_floats, 0.0F);
+    std::fill_n(context.weight_partials(chunk), floats, 0.0F);
   }
 }
 
@@ -188,7 +188,7 @@ void complete_gradient(const Context& context, const State& state) {
     sum_pool_coefficients(context, pool);
   }
   context.for_each_image([&](int image, int chunk, Workspace& workspace) {
-    zero_partials(context, image, chunk);
+    zero_partials(context, image, chunk, state.firsts_partial);
     firsts_backward(context, state, image, chunk, workspace);
     for (const PoolUnit& pool : state.pools) {
       pool_backward(context, state, pool, image, workspace);
@@ -237,7 +237,7 @@ void second_backward(const Context& context, const SecondBlock& second, int imag
 void run_incoming(const Context& context, const State& state) {
   const std::vector<bool>& wanted = context.memory.wants_gradient;
   context.for_each_image([&](int image, int chunk, Workspace& workspace) {
-    zero_partials(context, image, chunk);
+    zero_partials(context, image, chunk, state.incoming_partial);
     for (const SecondReference& reference : state.incoming) {
       if (wanted[reference.state]) {
         second_backward(context, context.plan.states[reference.state].seconds[reference.index],
@@ -256,9 +256,9 @@ void run_incoming(const Context& context, const State& state) {
 }
 
 /// Step 3.
-void run_product(const Context& context, const GatherUnit& unit) {
+void run_product(const Context& context, const GatherUnit& unit, std::size_t floats) {
   context.for_each_image([&](int image, int chunk, Workspace& workspace) {
-    zero_partials(context, image, chunk);
+    zero_partials(context, image, chunk, floats);
     product_backward(context, unit, image, chunk, workspace);
   });
   unpack_gradient(context, unit);
@@ -277,7 +277,7 @@ void run_backward(const Context& context) {
       run_incoming(context, state);
     }
     if (state.made_by) {
-      run_product(context, *state.made_by);
+      run_product(context, *state.made_by, state.product_partial);
     }
   }
 }

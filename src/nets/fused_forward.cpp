@@ -152,11 +152,16 @@ void load_patches(const NetworkLayout& layout, const Plan& plan, const at::Tenso
       }
       const float* from =
           pixels + k / (conv.kernel * conv.kernel) * images.stride(1) + y * images.stride(2);
-      for (int column = 0; column < shape.width; ++column) {
-        const int x = column * conv.stride + kx - conv.padding;
-        if (x >= 0 && x < plan.width) {
-          to[static_cast<std::ptrdiff_t>(column) * shape.channels + k] = from[x * images.stride(3)];
-        }
+      const int shift = kx - conv.padding;  // of the window's column against the pixel's
+      const int first = shift < 0 ? (-shift + conv.stride - 1) / conv.stride : 0;
+      const int last = std::min(shape.width - 1, (plan.width - 1 - shift) / conv.stride);
+      const std::ptrdiff_t step = conv.stride * images.stride(3);
+      const float* pixel = from + shift * images.stride(3) + first * step;
+      float* patch = to + static_cast<std::ptrdiff_t>(first) * shape.channels + k;
+      for (int column = first; column <= last; ++column) {
+        *patch = *pixel;
+        patch += shape.channels;
+        pixel += step;
       }
     }
   }

@@ -364,15 +364,6 @@ class Builder {
     source.seconds.push_back(std::move(second));
   }
 
-  static std::size_t gradient_floats(const BlockUnit& unit) {
-    const auto channels = static_cast<std::size_t>(unit.shape.in.channels);
-    return channels * (channels + static_cast<std::size_t>(unit.shape.kernel * unit.shape.kernel));
-  }
-  static std::size_t gradient_floats(const GatherUnit& unit) {
-    return static_cast<std::size_t>(unit.shape.depth) *
-           static_cast<std::size_t>(unit.shape.out.channels);
-  }
-
   /// Weight gradients live for one phase: of the first blocks of a state, of the second blocks into
   /// it, and of its own product.
   void place_partials() {
@@ -390,6 +381,9 @@ class Builder {
         unit.partial = take(used_by_seconds, gradient_floats(unit));
       }
       const std::size_t used_by_product = made.made_by ? gradient_floats(*made.made_by) : 0;
+      made.firsts_partial = used;
+      made.incoming_partial = used_by_seconds;
+      made.product_partial = used_by_product;
       plan_.partial_floats =
           std::max({plan_.partial_floats, used, used_by_seconds, used_by_product});
     }
@@ -400,6 +394,16 @@ class Builder {
 };
 
 }  // namespace
+
+std::size_t gradient_floats(const BlockUnit& unit) {
+  const auto channels = static_cast<std::size_t>(unit.shape.in.channels);
+  return channels * (channels + static_cast<std::size_t>(unit.shape.kernel * unit.shape.kernel));
+}
+
+std::size_t gradient_floats(const GatherUnit& unit) {
+  return static_cast<std::size_t>(unit.shape.depth) *
+         static_cast<std::size_t>(unit.shape.out.channels);
+}
 
 Plan make_plan(const NetworkLayout& layout, int batch, int height, int width) {
   return Builder(layout, batch, height, width).build();

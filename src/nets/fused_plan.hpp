@@ -129,6 +129,8 @@ struct State {
   std::vector<GatherUnit> reduces;
   std::vector<BlockUnit> firsts;
   std::vector<SecondBlock> seconds;
+  /// Floats of weight gradients in each of the state's phases.
+  std::size_t firsts_partial = 0, incoming_partial = 0, product_partial = 0;
   int border = 0;  ///< of the padded copy that the first blocks read
   std::vector<std::size_t> sites_after_firsts, sites_after_seconds;
 
@@ -149,6 +151,10 @@ struct Plan {
   std::size_t padded_floats = 0, map_floats = 0, scratch_floats = 0;  ///< scratch of a thread
   int most_channels = 0;                                              ///< padded, of any state
 };
+
+/// Floats of a unit's packed weight gradient, from its `partial` on.
+std::size_t gradient_floats(const BlockUnit& unit);
+std::size_t gradient_floats(const GatherUnit& unit);
 
 /// \param batch, height, width  of the images; the caller has checked that the size survives the
 /// network.

@@ -24,12 +24,14 @@ void for_each_weight(const NetworkLayout& layout, const GatherUnit& unit, const 
   }
 }
 
-float sum_of_chunks(const float* first, int chunks, std::size_t stride) {
-  float sum = first[0];
+/// Adds the gradients of all chunks to the first one's, in order.
+void add_chunks(float* first, std::size_t floats, int chunks, std::size_t stride) {
   for (int chunk = 1; chunk < chunks; ++chunk) {
-    sum += first[static_cast<std::size_t>(chunk) * stride];
+    const float* more = first + static_cast<std::size_t>(chunk) * stride;
+    for (std::size_t i = 0; i < floats; ++i) {
+      first[i] += more[i];
+    }
   }
-  return sum;
 }
 
 }  // namespace
@@ -63,33 +65,33 @@ void pack(const NetworkLayout& layout, const GatherUnit& unit, const float* weig
   });
 }
 
-void unpack(const NetworkLayout& layout, const BlockUnit& unit, const float* partials, int chunks,
+void unpack(const NetworkLayout& layout, const BlockUnit& unit, float* partials, int chunks,
             std::size_t stride, float* gradient) {
   const int padded = unit.shape.in.channels;
   const int taps = unit.shape.kernel * unit.shape.kernel;
+  add_chunks(partials + unit.partial, gradient_floats(unit), chunks, stride);
   const float* depthwise = partials + unit.partial;
   const float* pointwise = depthwise + at(taps, 0, padded);
   float* depthwise_gradient = gradient + layout.parameters[unit.depthwise_parameter].offset;
   float* pointwise_gradient = gradient + layout.parameters[unit.pointwise_parameter].offset;
   for (int c = 0; c < unit.channels; ++c) {
     for (int tap = 0; tap < taps; ++tap) {
-      depthwise_gradient[at(c, tap, taps)] =
-          sum_of_chunks(depthwise + at(tap, c, padded), chunks, stride);
+      depthwise_gradient[at(c, tap, taps)] = depthwise[at(tap, c, padded)];
     }
   }
   for (int out = 0; out < unit.channels; ++out) {
     for (int in = 0; in < unit.channels; ++in) {
-      pointwise_gradient[at(out, in, unit.channels)] =
-          sum_of_chunks(pointwise + at(out, in, padded), chunks, stride);
+      pointwise_gradient[at(out, in, unit.channels)] = pointwise[at(out, in, padded)];
     }
   }
 }
 
-void unpack(const NetworkLayout& layout, const GatherUnit& unit, const float* partials, int chunks,
+void unpack(const NetworkLayout& layout, const GatherUnit& unit, float* partials, int chunks,
             std::size_t stride, float* gradient) {
+  add_chunks(partials + unit.partial, gradient_floats(unit), chunks, stride);
+  const float* sums = partials + unit.partial;
   for_each_weight(layout, unit, [&](std::size_t flat, int row, int column) {
-    gradient[flat] =
-        sum_of_chunks(partials + unit.partial + at(column, row, unit.shape.depth), chunks, stride);
+    gradient[flat] = sums[at(column, row, unit.shape.depth)];
   });
 }
 

@@ -10,10 +10,11 @@ void pack(const NetworkLayout& layout, const BlockUnit& unit, const float* weigh
 void pack(const NetworkLayout& layout, const GatherUnit& unit, const float* weights, float* packed);
 
 /// Sums a unit's gradients over the chunks of the batch, in order, into the flat gradient.
-/// \param partials  chunk k's gradients of the phase at partials + k * stride.
-void unpack(const NetworkLayout& layout, const BlockUnit& unit, const float* partials, int chunks,
+/// \param partials  chunk k's gradients of the phase at partials + k * stride; the first
+/// chunk's are overwritten.
+void unpack(const NetworkLayout& layout, const BlockUnit& unit, float* partials, int chunks,
             std::size_t stride, float* gradient);
-void unpack(const NetworkLayout& layout, const GatherUnit& unit, const float* partials, int chunks,
+void unpack(const NetworkLayout& layout, const GatherUnit& unit, float* partials, int chunks,
             std::size_t stride, float* gradient);
 
 }  // namespace probedarts::nets::fused
