@@ -13,6 +13,8 @@ template <class... Visitors>
 struct Overloaded : Visitors... {
   using Visitors::operator()...;
 };
+template <class... Visitors>
+Overloaded(Visitors...) -> Overloaded<Visitors...>;  // clang 14 does not deduce aggregates
 
 /// Pixels along one side after a window; 0 or less: none fits.
 int windows(int px, int kernel, int stride, int padding, int dilation, bool round_up) {

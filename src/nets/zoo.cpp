@@ -37,6 +37,7 @@ constexpr std::array kRows = {
 
 std::vector<std::string_view> zoo_names() {
   std::vector<std::string_view> names;
+  names.reserve(kRows.size());
   for (const Row& row : kRows) {
     names.push_back(row.name);
   }

@@ -52,7 +52,7 @@ struct V3Row {
 std::size_t squeeze_excitation(LayerBuilder& net, const std::string& name, std::size_t map) {
   const int channels = net.channels(map);
   std::size_t x = net.global_pool(name + ".avgpool", map, false);
-  x = net.conv(name + ".fc1", x, {.out_channels = round_channels(channels / 4), .bias = true});
+  x = net.conv(name + ".fc1", x, {.out_channels = round_channels(channels / 4.0), .bias = true});
   x = net.activation(name + ".activation", x, Kind::kRelu);
   x = net.conv(name + ".fc2", x, {.out_channels = channels, .bias = true});
   x = net.activation(name + ".scale_activation", x, Kind::kHardsigmoid);
