@@ -44,17 +44,12 @@ test:
 	cmake --build --preset dev -j $(JOBS)
 	ctest --preset dev -j $(TEST_JOBS)
 
-## bench: the benchmarks, medians of five; wants an otherwise idle machine (BENCH_THREADS=1 for one thread)
-BENCH_THREADS ?= $(shell nproc)
+## bench: machine, kernels and steps beside PyTorch and ONNX Runtime, into docs/performance.md (about 20 minutes, idle machine)
 bench:
 	tools/setup.sh build bench
 	cmake --preset release
-	cmake --build --preset release -j $(JOBS)
-	@export OMP_NUM_THREADS=$(BENCH_THREADS) OPENBLAS_NUM_THREADS=$(BENCH_THREADS); \
-	for program in build/release/*_bench; do \
-	  echo "== $$program, $(BENCH_THREADS) threads"; \
-	  $$program --benchmark_repetitions=5 --benchmark_report_aggregates_only=true || exit 1; \
-	done
+	cmake --build --preset release --target probedarts -j $(JOBS)
+	tools/run_bench.py $(PROGRAM)
 
 ## asan: all tests under the address and undefined-behaviour sanitizers (slow)
 ## tsan: the tests of rooms with threads (data) under the thread sanitizer

@@ -1,0 +1,185 @@
+#!/usr/bin/env python3
+"""Times probedarts beside its peers on this machine and writes docs/performance.md's tables.
+
+    tools/run_bench.py PROGRAM [--peers FOLDER] [--out FILE.json] [--rounds 3]
+
+PROGRAM is build/release/probedarts. FOLDER holds torch_darts.py (eager PyTorch, run by /usr/bin/python3) and
+ort_infer.js (ONNX Runtime; needs npm). Without them the peers' columns stay empty. Program and peers take turns, `rounds`
+times; each turn is a process of its own that times five steps; what counts is the median over all turns. Wants an
+otherwise idle machine. The tables go between the markers of docs/performance.md, everything measured into FILE.json.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "performance.md"
+PYTHON = "/usr/bin/python3"  # Debian's, which sees python3-torch
+STEPS = 5
+
+CIFAR = ["--stem", "cifar", "--channels", "16", "--cells", "8", "--nodes", "4", "--size", "32"]
+PATHOLOGY = ["--stem", "pathology", "--channels", "16", "--cells", "4", "--nodes", "4", "--size", "64"]
+DERIVED = ["--genotype", "n4", "--stem", "pathology", "--channels", "36", "--cells", "4", "--classes", "33"]
+
+# (name, task, options)
+ROWS = [
+    ("search step, first order; CIFAR stem, C 16, L 8, N 4, 32 px, batch 64", "search-step", CIFAR + ["--batch", "64"]),
+    ("search step, second order; the same, batch 16", "search-step", CIFAR + ["--batch", "16", "--order", "2"]),
+    ("search step, first order; pathology stem, C 16, L 4, N 4, 64 px, batch 32", "search-step",
+     PATHOLOGY + ["--batch", "32"]),
+    ("training step; DARTS_ADP_N4, C 36, L 4, 136 px, batch 16", "train-step", DERIVED + ["--size", "136", "--batch", "16"]),
+    ("training step; DARTS_ADP_N4, C 36, L 4, 272 px, batch 8", "train-step", DERIVED + ["--size", "272", "--batch", "8"]),
+]
+INFERENCE = ["n2", "n3", "n4"]
+
+
+def last_json(command, environment=None):
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode != 0:
+        sys.exit(f"run_bench: {' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr}")
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def summary(turns):
+    seconds = [second for turn in turns for second in turn["all"]]
+    return {"median": statistics.median(seconds), "least": min(seconds), "most": max(seconds), "count": len(seconds),
+            "peak_rss_mib": max(turn["peak_rss_mib"] for turn in turns),
+            "gflops": turns[0].get("gflops", 0) * turns[0]["seconds"] / statistics.median(seconds)}
+
+
+class Bench:
+    def __init__(self, program, peers, rounds):
+        self.program = program
+        self.peer = peers / "torch_darts.py" if peers and (peers / "torch_darts.py").exists() else None
+        self.ort = peers / "ort_infer.js" if peers and (peers / "ort_infer.js").exists() and shutil.which("npm") else None
+        self.rounds = rounds
+
+    def step(self, task, options, threads=2):
+        more = ["--threads", str(threads), "--steps", str(STEPS)]
+        contenders = {"probedarts": [self.program, "bench", "step", task, *options, *more]}
+        if self.peer and threads == 2:
+            contenders["pytorch"] = [PYTHON, self.peer, task, *options, *more]
+            contenders["pytorch, channels-last"] = contenders["pytorch"] + ["--channels-last"]
+        turns = {name: [] for name in contenders}
+        for _ in range(self.rounds):
+            for name, command in contenders.items():
+                turns[name] += last_json(command)
+        return {name: summary(found) for name, found in turns.items()}
+
+    def onnx(self, folder):
+        """ms per image by genotype, threads and batch: the median over the turns, ours beside ONNX Runtime's."""
+        if self.ort:
+            subprocess.run(["npm", "install", "--ignore-scripts", "--silent", "--prefix", folder, "onnxruntime-node"], check=True)
+        environment = dict(os.environ, NODE_PATH=f"{folder}/node_modules")
+        rows = []
+        for genotype in INFERENCE:
+            found = {}
+            model = Path(folder) / f"{genotype}.onnx"
+            options = ["--genotype", genotype, *DERIVED[2:], "--size", "272"]
+            if self.ort:
+                last_json([PYTHON, self.peer, "export-onnx", *options, "--out", model])
+            for _ in range(self.rounds):
+                for threads, batch in ((1, 1), (2, 16)):
+                    turn = last_json([self.program, "bench", "step", "infer", *options, "--batch", str(batch), "--threads",
+                                      str(threads), "--steps", "9"])[0]
+                    found.setdefault(("probedarts", threads, batch), []).append(turn["seconds"] * 1e3 / batch)
+                if self.ort:
+                    for turn in last_json(["node", self.ort, model, "272"], environment):
+                        found.setdefault(("onnx", turn["threads"], turn["batch"]), []).append(turn["ms_per_image"])
+            rows.append({"genotype": genotype,
+                         "ms_per_image": {" ".join(map(str, key)): statistics.median(ms) for key, ms in found.items()}})
+        return rows
+
+
+def step_table(rows, peak):
+    lines = ["| work | probedarts | PyTorch, better of two memory formats | ratio | GFLOP/s | % of FMA peak | memory, MiB |",
+             "|---|---|---|---|---|---|---|"]
+    for name, result in rows:
+        ours = result["probedarts"]
+        peers = [result[key] for key in result if key.startswith("pytorch")]
+        best = min(peers, key=lambda peer: peer["median"]) if peers else None
+        lines.append(
+            f"| {name} | {ours['median']:.4f} s ({ours['least']:.4f}-{ours['most']:.4f}) | "
+            + (f"{best['median']:.3f} s ({best['least']:.3f}-{best['most']:.3f}) | {best['median'] / ours['median']:.1f} | "
+               if best else "- | - | ")
+            + f"{ours['gflops']:.0f} | {100 * ours['gflops'] / peak:.0f} | {ours['peak_rss_mib']:.0f}"
+            + (f" against {min(peer['peak_rss_mib'] for peer in peers):.0f} |" if peers else " |"))
+    return lines
+
+
+def inference_table(rows):
+    lines = ["| network, 272 px | probedarts, 1 thread, batch 1 | ONNX Runtime, same | ratio | probedarts, 2 threads, batch 16 "
+             "| ONNX Runtime, best setting | ratio |", "|---|---|---|---|---|---|---|"]
+    for row in rows:
+        ms = row["ms_per_image"]
+        one, two = ms["probedarts 1 1"], ms["probedarts 2 16"]
+        onnx_one = ms.get("onnx 1 1")
+        onnx_best = min((value for key, value in ms.items() if key.startswith("onnx")), default=None)
+        cell = lambda value: f"{value:.2f} ms" if value else "-"
+        ratio = lambda peer, ours: f"{peer / ours:.2f}" if peer else "-"
+        lines.append(f"| DARTS_ADP_{row['genotype'].upper()} | {cell(one)} | {cell(onnx_one)} | {ratio(onnx_one, one)} | "
+                     f"{cell(two)} | {cell(onnx_best)} | {ratio(onnx_best, two)} |")
+    return lines
+
+
+def kernel_table(machine):
+    lines = ["| kernel, one thread | shape | us | GFLOP/s | % of FMA peak | GB/s |", "|---|---|---|---|---|---|"]
+    for kernel in machine["kernels"]:
+        lines.append(f"| {kernel['kernel']} | {kernel['shape']} | {kernel['microseconds']:.1f} | {kernel['gflops']:.0f} | "
+                     f"{kernel['percent_of_peak']:.0f} | {kernel['gbytes']:.1f} |")
+    return lines
+
+
+def put(page, marker, lines):
+    begin, end = f"<!-- {marker} -->", f"<!-- end of {marker} -->"
+    pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
+    if not pattern.search(page):
+        sys.exit(f"run_bench: {PAGE} has no place for '{marker}'")
+    return pattern.sub(lambda _: "\n".join([begin, "", *lines, "", end]), page)
+
+
+def main():
+    cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    cli.add_argument("program", type=Path)
+    cli.add_argument("--peers", type=Path, default=ROOT.parent / "shared" / "peers")
+    cli.add_argument("--out", type=Path, default=ROOT / "build" / "bench.json")
+    cli.add_argument("--rounds", type=int, default=3)
+    arguments = cli.parse_args()
+    bench = Bench(arguments.program.resolve(), arguments.peers.resolve(), arguments.rounds)
+    whole = subprocess.run([bench.program, "bench", "--json", "--steps", "3"], capture_output=True, text=True, check=True)
+    machine = json.loads(whole.stdout)
+    steps = [(name, bench.step(task, options)) for name, task, options in ROWS]
+    one_thread = bench.step(ROWS[0][1], ROWS[0][2], threads=1)["probedarts"]
+    with tempfile.TemporaryDirectory() as folder:
+        inference = bench.onnx(folder)
+    two_threads = steps[0][1]["probedarts"]["median"]
+    facts = [
+        f"Measured with commit {machine['commit']} on {machine['cpu']}, {machine['threads']} threads, {machine['simd_target']}: "
+        f"{machine['fma_gflops']:.0f} GFLOP/s of multiply-adds on registers ({machine['fma_gflops_one_thread']:.0f} on one thread), "
+        f"{machine['bandwidth_gbytes']:.1f} GB/s (triad). Medians of {STEPS * arguments.rounds} steps in {arguments.rounds} turns, "
+        "least and most in brackets.",
+        "",
+        f"From one thread to two, first row: {one_thread['median']:.3f} s to {two_threads:.3f} s, "
+        f"{one_thread['median'] / two_threads:.2f} times as fast."]
+    page = PAGE.read_text()
+    page = put(page, "facts", facts)
+    page = put(page, "steps", step_table(steps, machine["fma_gflops"]))
+    page = put(page, "inference", inference_table(inference))
+    page = put(page, "kernels", kernel_table(machine))
+    PAGE.write_text(page)
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps({"machine": machine, "steps": steps, "one_thread": one_thread, "inference": inference},
+                                        indent=1))
+    print("\n".join(facts + step_table(steps, machine["fma_gflops"]) + inference_table(inference)))
+
+
+if __name__ == "__main__":
+    main()
