@@ -20,6 +20,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from roofline import roofline_svg
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "performance.md"
 PYTHON = "/usr/bin/python3"  # Debian's, which sees python3-torch
@@ -39,6 +41,23 @@ ROWS = [
     ("training step; DARTS_ADP_N4, C 36, L 4, 272 px, batch 8", "train-step", DERIVED + ["--size", "272", "--batch", "8"]),
 ]
 INFERENCE = ["n2", "n3", "n4"]
+
+# Where the time of a step goes: the first pattern that a symbol matches.
+PARTS = [
+    ("blocks forward (depthwise, pointwise, moments)", r"ForwardAtStride|block_forward"),
+    ("blocks backward", r"BackwardAtStride|block_backward"),
+    ("products forward (cell inputs, reduces, stem)", r"gathered_forward"),
+    ("products backward", r"gathered_backward|scatter"),
+    ("gathering their tiles, patches of the images", r"gather|load_patches"),
+    ("weighted sums into nodes", r"mix_of"),
+    ("sums of gradients", r"sum_products"),
+    ("pools, forward and backward", r"pool_"),
+    ("ReLU copies and masks", r"rectify|positive|mask_and_sum"),
+    ("zeroing", r"memset|clear_page|fill"),
+    ("packing weights, unpacking gradients", r"pack"),
+    ("BN coefficients", r"settle|moments"),
+    ("waiting for the other thread", r"ThreadPool|pthread|futex|sched"),
+]
 
 
 def last_json(command, environment=None):
@@ -73,6 +92,25 @@ class Bench:
             for name, command in contenders.items():
                 turns[name] += last_json(command)
         return {name: summary(found) for name, found in turns.items()}
+
+    def profile(self, task, options):
+        """Shares of processor time by part, from Linux perf; nothing where there is none."""
+        if not shutil.which("perf"):
+            return []
+        with tempfile.TemporaryDirectory() as folder:
+            data = f"{folder}/perf.data"
+            command = [self.program, "bench", "step", task, *options, "--threads", "2", "--steps"]
+            subprocess.run(["perf", "record", "-q", "-o", data, *command, "12"], capture_output=True, check=True)
+            report = subprocess.run(["perf", "report", "-i", data, "--stdio", "--sort", "dso,symbol"], capture_output=True, text=True)
+        shares = {}
+        for line in report.stdout.splitlines():
+            found = re.match(r"\s*([0-9.]+)%\s+(\S+)\s+\[.\]\s+(.*)", line)
+            if not found or found[2].startswith("ld-linux") or "libc10" in found[2]:
+                continue  # loading LibTorch is no part of a step
+            part = next((name for name, pattern in PARTS if re.search(pattern, found[3])), "other (LibTorch, optimisers, loss)")
+            shares[part] = shares.get(part, 0.0) + float(found[1])
+        whole = sum(shares.values())
+        return sorted(((name, 100 * share / whole) for name, share in shares.items()), key=lambda row: -row[1])
 
     def onnx(self, folder):
         """ms per image by genotype, threads and batch: the median over the turns, ours beside ONNX Runtime's."""
@@ -130,6 +168,14 @@ def inference_table(rows):
     return lines
 
 
+def profile_table(columns):
+    lines = ["| part | " + " | ".join(name for name, _ in columns) + " |", "|---|" + "---|" * len(columns)]
+    parts = sorted({part for _, rows in columns for part, _ in rows}, key=lambda part: -max(dict(rows).get(part, 0) for _, rows in columns))
+    for part in parts:
+        lines.append(f"| {part} | " + " | ".join(f"{dict(rows).get(part, 0):.0f} %" for _, rows in columns) + " |")
+    return lines
+
+
 def kernel_table(machine):
     lines = ["| kernel, one thread | shape | us | GFLOP/s | % of FMA peak | GB/s |", "|---|---|---|---|---|---|"]
     for kernel in machine["kernels"]:
@@ -160,6 +206,8 @@ def main():
     one_thread = bench.step(ROWS[0][1], ROWS[0][2], threads=1)["probedarts"]
     with tempfile.TemporaryDirectory() as folder:
         inference = bench.onnx(folder)
+    profiles = [("search step, CIFAR", bench.profile(*ROWS[0][1:])), ("search step, pathology", bench.profile(*ROWS[2][1:])),
+                ("training step, 136 px", bench.profile(*ROWS[3][1:]))]
     two_threads = steps[0][1]["probedarts"]["median"]
     facts = [
         f"Measured with commit {machine['commit']} on {machine['cpu']}, {machine['threads']} threads, {machine['simd_target']}: "
@@ -173,10 +221,12 @@ def main():
     page = put(page, "facts", facts)
     page = put(page, "steps", step_table(steps, machine["fma_gflops"]))
     page = put(page, "inference", inference_table(inference))
+    page = put(page, "profile", profile_table(profiles))
     page = put(page, "kernels", kernel_table(machine))
+    (ROOT / "docs" / "roofline.svg").write_text(roofline_svg(machine))
     PAGE.write_text(page)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps({"machine": machine, "steps": steps, "one_thread": one_thread, "inference": inference},
+    arguments.out.write_text(json.dumps({"machine": machine, "steps": steps, "one_thread": one_thread, "inference": inference, "profiles": profiles},
                                         indent=1))
     print("\n".join(facts + step_table(steps, machine["fma_gflops"]) + inference_table(inference)))
 

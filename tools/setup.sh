@@ -13,7 +13,7 @@ build=(g++ cmake ninja-build git ccache python3
   libgtest-dev libgmock-dev libbenchmark-dev)
 test=(chromium chromium-driver        # the report is looked at in a browser
   python3-torch)                      # checkpoints are exchanged with Python's PyTorch
-bench=(python3-torch nodejs npm)      # the peers that `make bench` measures against
+bench=(python3-torch nodejs npm linux-perf)  # the peers that `make bench` measures against
 lint=(clang-format-14 clang-tidy-14)  # tools/check
 
 say() { printf 'setup: %s\n' "$*"; }
