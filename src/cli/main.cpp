@@ -1,5 +1,6 @@
 // probedarts: one sub-command a file; exceptions become exit codes here and nowhere else.
 
+#include <csignal>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -74,6 +75,7 @@ int complain(const char* what, int code) {
 
 int main(int argc, char** argv) {
   probedarts::nets::keep_freed_memory();
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes then fails a write, as a full disk does
   try {
     return run({argv + 1, argv + argc});
   } catch (const probedarts::UserError& error) {

@@ -6,6 +6,7 @@ A case is a folder with a case.json:
     {"about":     "what the user did wrong",
      "setup":     [steps, in order, each an object with one of the keys of STEPS below],
      "run":       ["search", "--data", "{tmp}/data", ...],
+     "largest_file": 65536,                 bytes; to write more in one file fails, as on a full disk
      "exit":      2,
      "stderr":    "the whole last line of standard error",
      "prints":    ["whole lines that standard output or standard error must hold"],
@@ -55,9 +56,12 @@ class Workplace:
             expanded += SMALL if word == "{small}" else [self.expand(word, tmp)]
         return expanded
 
-    def run(self, words, tmp):
+    def run(self, words, tmp, largest_file=None):
         environment = {**self.environment, "XDG_CACHE_HOME": str(tmp / "cache")}
-        return subprocess.run([self.program, *self.arguments(words, tmp)], cwd=tmp,
+        command = [self.program, *self.arguments(words, tmp)]
+        if largest_file is not None:  # the shell counts in blocks of 512 bytes
+            command = ["sh", "-c", f'ulimit -f {largest_file // 512} && exec "$@"', "sh", *command]
+        return subprocess.run(command, cwd=tmp,
                               env=environment, stdin=subprocess.DEVNULL, text=True,
                               capture_output=True, timeout=SECONDS_ALLOWED, check=False)
 
@@ -166,7 +170,7 @@ def program(place, tmp, words):
 STEPS = {step.__name__: step
          for step in (write, folder, copy, images, truncate, flip, npy, safetensors, replace, remove,
                       program)}
-KEYS = {"about", "setup", "run", "exit", "stderr", "prints", "present", "absent", "unchanged"}
+KEYS = {"about", "setup", "run", "largest_file", "exit", "stderr", "prints", "present", "absent", "unchanged"}
 
 
 def content(path):
@@ -191,7 +195,7 @@ def problems_of(case, place, tmp):
         return [pathlib.Path(place.expand(name, tmp)) for name in case.get(key, [])]
 
     before = {path: content(path) for path in paths("unchanged")}
-    done = place.run(case["run"], tmp)
+    done = place.run(case["run"], tmp, case.get("largest_file"))
     problems = []
     if done.returncode != case["exit"]:
         problems.append(f"exit {done.returncode}, expected {case['exit']}")
