@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <numeric>
+#include <sstream>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -70,6 +71,22 @@ std::string scalar_text(const toml::node& node, const std::string& key, const st
       "{}: key '{}' must be a number, a text, true or false; tables are not used", path, key));
 }
 
+/// " ('...')" with line `number` (from 1) of a text; empty where it is blank, long or not
+/// printable.
+std::string quoted_line(const std::string& text, std::size_t number) {
+  constexpr std::size_t kLongest = 60;
+  std::istringstream lines(text);
+  std::string line;
+  for (std::size_t i = 0; i < number; ++i) {
+    line.clear();
+    std::getline(lines, line);
+  }
+  const bool printable = std::all_of(line.begin(), line.end(), [](char c) {
+    return static_cast<unsigned char>(c) >= 0x20 && c != 0x7F;
+  });
+  return line.empty() || line.size() > kLongest || !printable ? "" : fmt::format(" ('{}')", line);
+}
+
 }  // namespace
 
 std::optional<std::string> nearest(const std::string& name, const std::vector<std::string>& known) {
@@ -123,8 +140,10 @@ std::vector<std::string> flags_from_toml(const std::string& path, const CLI::App
   try {
     table = toml::parse(content, path);
   } catch (const toml::parse_error& error) {
-    throw UserError(fmt::format("{}: line {}: {}; correct the file", path,
-                                error.source().begin.line, error.description()));
+    // The library's own text speaks of its grammar; the line says more to whoever wrote it.
+    const std::size_t line = error.source().begin.line;
+    throw UserError(fmt::format("{}: line {}{} is not TOML; write key = value, texts in quotes",
+                                path, line, quoted_line(content, line)));
   }
   const std::vector<std::string> known = flag_names(app);
   std::vector<std::string> flags;

@@ -161,6 +161,17 @@ TEST(FlagsFromToml, RefuseTablesAndDates) {
   EXPECT_EQ(toml_refusal("epochs = 2026-01-01\n"), sentence);
 }
 
+TEST(FlagsFromToml, QuoteTheLineThatIsNoToml) {
+  EXPECT_EQ(toml_refusal("epochs = 3\noptimizer = sgd\n"),
+            "line 2 ('optimizer = sgd') is not TOML; write key = value, texts in quotes");
+}
+
+TEST(FlagsFromToml, DoNotQuoteALineThatIsLongOrNotPrintable) {
+  const std::string sentence = "line 1 is not TOML; write key = value, texts in quotes";
+  EXPECT_EQ(toml_refusal("= " + std::string(100, 'x') + "\n"), sentence);
+  EXPECT_EQ(toml_refusal("= \x1b[2J\n"), sentence);
+}
+
 TEST(FlagsFromToml, SurviveAnyDamageToTheFile) {
   const ScratchFolder scratch;
   const Demo demo;

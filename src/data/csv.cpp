@@ -122,8 +122,8 @@ std::size_t CsvTable::need(std::string_view column) const {
   if (const auto found = find(column)) {
     return *found;
   }
-  throw UserError(fmt::format("{}: column '{}' is missing; the columns are {}", file.string(),
-                              column, fmt::join(columns, ", ")));
+  throw UserError(fmt::format("{}: column '{}' is missing among {}; add it or rename one",
+                              file.string(), column, fmt::join(columns, ", ")));
 }
 
 CsvTable read_csv_table(const std::filesystem::path& file) {

@@ -123,12 +123,12 @@ TEST_F(LabelsCsv, WithExcelHabitsIsReadAllTheSame) {
 
 TEST_F(LabelsCsv, WithoutAFileColumnIsRefused) {
   EXPECT_EQ(refusal("name,split,label\n1.png,train,a\n"),
-            csv() + ": column 'file' is missing; the columns are name, split, label");
+            csv() + ": column 'file' is missing among name, split, label; add it or rename one");
 }
 
 TEST_F(LabelsCsv, WithoutASplitColumnIsRefused) {
   EXPECT_EQ(refusal("file,label\n1.png,a\n"),
-            csv() + ": column 'split' is missing; the columns are file, label");
+            csv() + ": column 'split' is missing among file, label; add it or rename one");
 }
 
 TEST_F(LabelsCsv, WithoutLabelsIsRefused) {
@@ -141,7 +141,7 @@ TEST_F(LabelsCsv, WithoutLabelsIsRefused) {
 TEST_F(LabelsCsv, WithoutTheGroupColumnAskedForIsRefused) {
   options_.group_column = "patient";
   EXPECT_EQ(refusal("file,split,label\n1.png,train,a\n"),
-            csv() + ": column 'patient' is missing; the columns are file, split, label");
+            csv() + ": column 'patient' is missing among file, split, label; add it or rename one");
 }
 
 TEST_F(LabelsCsv, WithAnUnknownSplitIsRefused) {
@@ -157,8 +157,7 @@ TEST_F(LabelsCsv, WithAFileThatIsNotThereIsRefused) {
 
 TEST_F(LabelsCsv, WithAFileListedTwiceIsRefused) {
   EXPECT_EQ(refusal("file,split,label\n1.png,train,a\n./1.png,test,a\n"),
-            csv() + ": line 3: image " + folder_.text() + "/./1.png is listed already in " + csv() +
-                ": line 2; keep one of the two");
+            csv() + ": line 3: image 1.png is listed already in line 2; keep one of the two");
 }
 
 TEST_F(LabelsCsv, WithALabelThatIsNeitherZeroNorOneIsRefused) {

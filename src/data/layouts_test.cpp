@@ -272,8 +272,8 @@ TEST(BcssLayout, RefusesOtherClassesInAnotherSplit) {
   write_bcss(folder, "BCSS_transformed");
   folder.write("BCSS_transformed/test.csv", "image,tumor\n4.png,0\n");
   EXPECT_EQ(refusal(folder), folder.text() +
-                                 "/BCSS_transformed/test.csv: column 'fat' is missing; the columns "
-                                 "are image, tumor");
+                                 "/BCSS_transformed/test.csv: column 'fat' is missing among image, "
+                                 "tumor; add it or rename one");
   folder.write("BCSS_transformed/test.csv", "image,tumor,fat,bone\n4.png,0,0,0\n");
   EXPECT_EQ(refusal(folder),
             folder.text() +
@@ -329,9 +329,9 @@ TEST(ListsLayout, RefusesAnImageInTwoSplits) {
   folder.write("2.png");
   folder.write("train.csv", "1.png,a\n2.png,b\n");
   folder.write("test.csv", "1.png,a\n");
-  EXPECT_EQ(refusal(folder), folder.text() + "/test.csv: line 1: image " + folder.text() +
-                                 "/1.png is listed already in " + folder.text() +
-                                 "/train.csv: line 1; keep one of the two");
+  EXPECT_EQ(refusal(folder), folder.text() +
+                                 "/test.csv: line 1: image 1.png is listed already in " +
+                                 folder.text() + "/train.csv: line 1; keep one of the two");
 }
 
 TEST(ListsLayout, RefusesTwoListsForOneSplit) {

@@ -19,6 +19,14 @@ std::string place_of(const ListedImage& image) {
   return fmt::format("{}: line {}", image.table.string(), image.line);
 }
 
+/// The image as a table names it: relative to the table's folder where it lies below that.
+std::string name_beside(const ListedImage& image) {
+  const std::filesystem::path relative =
+      image.file.lexically_normal().lexically_relative(image.table.parent_path());
+  const bool below = !relative.empty() && *relative.begin() != "..";
+  return below ? relative.string() : image.file.string();
+}
+
 void check_files(const std::vector<ListedImage>& images) {
   std::unordered_map<std::string, const ListedImage*> seen;
   for (const ListedImage& image : images) {
@@ -28,8 +36,11 @@ void check_files(const std::vector<ListedImage>& images) {
     }
     const auto [first, fresh] = seen.emplace(image.file.lexically_normal().string(), &image);
     if (!fresh) {
+      const ListedImage& other = *first->second;
+      const std::string there =
+          other.table == image.table ? fmt::format("line {}", other.line) : place_of(other);
       throw UserError(fmt::format("{}: image {} is listed already in {}; keep one of the two",
-                                  place_of(image), image.file.string(), place_of(*first->second)));
+                                  place_of(image), name_beside(image), there));
     }
   }
 }

@@ -138,9 +138,10 @@ class Search {
       record.seconds.valid = validated - searched;
       record.seconds.probe = monotonic_seconds() - validated;
     } catch (const Diverged& diverged) {
-      throw Diverged(fmt::format(
-          "epoch {}: {}; the checkpoint of the last good epoch is kept, try a smaller --lr",
-          record.epoch, diverged.what()));
+      throw Diverged(
+          fmt::format("epoch {}: {}; {}, try a smaller --lr", record.epoch + 1, diverged.what(),
+                      record.epoch == 0 ? "no epoch was finished before it"
+                                        : "the checkpoint of the last good epoch is kept"));
     }
     finish(record, start);
   }

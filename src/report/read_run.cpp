@@ -253,8 +253,8 @@ Run read_run(const std::filesystem::path& folder) {
   const std::filesystem::path head_path = folder / "run.json";
   if (!std::filesystem::exists(head_path)) {
     throw UserError(fmt::format(
-        "run folder: '{}' holds no run.json; give a folder that `probedarts search` wrote",
-        folder.string()));
+        "run folder: '{}' {}; give a folder that `probedarts search` wrote", folder.string(),
+        std::filesystem::exists(folder) ? "holds no run.json" : "does not exist"));
   }
   Run run;
   run.folder = folder;

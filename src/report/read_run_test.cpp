@@ -85,10 +85,17 @@ TEST_F(ReadRun, DropsALastLineCutShortWithANote) {
 }
 
 TEST_F(ReadRun, RefusesAFolderThatIsNoRun) {
+  std::filesystem::create_directories(folder());
   EXPECT_EQ(complaint(),
             fmt::format(
                 "run folder: '{}' holds no run.json; give a folder that `probedarts search` wrote",
                 folder().string()));
+}
+
+TEST_F(ReadRun, RefusesAFolderThatDoesNotExist) {
+  EXPECT_EQ(complaint(), fmt::format("run folder: '{}' does not exist; give a folder that "
+                                     "`probedarts search` wrote",
+                                     folder().string()));
 }
 
 TEST_F(ReadRun, RefusesARunWithoutAFinishedEpoch) {

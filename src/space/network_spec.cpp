@@ -27,10 +27,10 @@ const StemRow& row_of(Stem stem) {
   report_bug("unknown stem", __FILE__, __LINE__);
 }
 
-void check_range(std::string_view option, int value, int low, int high, int example) {
+void check_range(std::string_view option, int value, int low, int high) {
   if (value < low || value > high) {
-    throw UserError(fmt::format("{} {} is outside {}..{}: use for example --{} {}", option, value,
-                                low, high, option, example));
+    throw UserError(
+        fmt::format("--{}: {} is out of range; use {} to {}", option, value, low, high));
   }
 }
 
@@ -59,13 +59,12 @@ std::optional<Stem> stem_named(std::string_view name) {
 }
 
 void validate(const NetworkSpec& spec) {
-  check_range("channels", spec.channels, 2, kMaxChannels, 16);
+  check_range("channels", spec.channels, 2, kMaxChannels);
   if (spec.channels % 2 != 0) {
-    throw UserError(
-        fmt::format("channels {} is odd: use --channels {}", spec.channels, spec.channels + 1));
+    throw UserError(fmt::format("--channels: {} is odd; use {}", spec.channels, spec.channels + 1));
   }
-  check_range("cells", spec.cells, 1, kMaxCells, 8);
-  check_range("nodes", spec.nodes, 1, kMaxNodes, 4);
+  check_range("cells", spec.cells, 1, kMaxCells);
+  check_range("nodes", spec.nodes, 1, kMaxNodes);
   if (spec.classes < 1) {
     throw UserError(
         fmt::format("classes {} is below 1: check the labels of the data set", spec.classes));
@@ -73,9 +72,8 @@ void validate(const NetworkSpec& spec) {
   if (spec.genotype) {
     validate(*spec.genotype);
     if (spec.genotype->nodes() != spec.nodes) {
-      throw UserError(
-          fmt::format("nodes {} differs from the {} nodes of the genotype: use --nodes {}",
-                      spec.nodes, spec.genotype->nodes(), spec.genotype->nodes()));
+      throw UserError(fmt::format("--nodes: {} is not the number of the genotype's nodes; use {}",
+                                  spec.nodes, spec.genotype->nodes()));
     }
   }
 }

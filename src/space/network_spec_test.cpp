@@ -66,32 +66,31 @@ TEST(NetworkSpec, AcceptsTheBoundsOfEveryRange) {
 TEST(NetworkSpec, RefusesOddChannels) {
   NetworkSpec spec;
   spec.channels = 15;
-  EXPECT_EQ(spec_refusal(spec), "channels 15 is odd: use --channels 16");
+  EXPECT_EQ(spec_refusal(spec), "--channels: 15 is odd; use 16");
 }
 
 TEST(NetworkSpec, RefusesChannelsOutsideTheRange) {
   NetworkSpec spec;
   spec.channels = 0;
-  EXPECT_EQ(spec_refusal(spec), "channels 0 is outside 2..65536: use for example --channels 16");
+  EXPECT_EQ(spec_refusal(spec), "--channels: 0 is out of range; use 2 to 65536");
   spec.channels = 65538;
-  EXPECT_EQ(spec_refusal(spec),
-            "channels 65538 is outside 2..65536: use for example --channels 16");
+  EXPECT_EQ(spec_refusal(spec), "--channels: 65538 is out of range; use 2 to 65536");
 }
 
 TEST(NetworkSpec, RefusesCellsOutsideTheRange) {
   NetworkSpec spec;
   spec.cells = 0;
-  EXPECT_EQ(spec_refusal(spec), "cells 0 is outside 1..40: use for example --cells 8");
+  EXPECT_EQ(spec_refusal(spec), "--cells: 0 is out of range; use 1 to 40");
   spec.cells = 41;
-  EXPECT_EQ(spec_refusal(spec), "cells 41 is outside 1..40: use for example --cells 8");
+  EXPECT_EQ(spec_refusal(spec), "--cells: 41 is out of range; use 1 to 40");
 }
 
 TEST(NetworkSpec, RefusesNodesOutsideTheRange) {
   NetworkSpec spec;
   spec.nodes = 0;
-  EXPECT_EQ(spec_refusal(spec), "nodes 0 is outside 1..8: use for example --nodes 4");
+  EXPECT_EQ(spec_refusal(spec), "--nodes: 0 is out of range; use 1 to 8");
   spec.nodes = 9;
-  EXPECT_EQ(spec_refusal(spec), "nodes 9 is outside 1..8: use for example --nodes 4");
+  EXPECT_EQ(spec_refusal(spec), "--nodes: 9 is out of range; use 1 to 8");
 }
 
 TEST(NetworkSpec, RefusesNoClasses) {
@@ -104,7 +103,7 @@ TEST(NetworkSpec, RefusesAGenotypeOfAnotherSize) {
   NetworkSpec spec;
   spec.nodes = 4;
   spec.genotype = published_genotype("DARTS_ADP_N3");
-  EXPECT_EQ(spec_refusal(spec), "nodes 4 differs from the 3 nodes of the genotype: use --nodes 3");
+  EXPECT_EQ(spec_refusal(spec), "--nodes: 4 is not the number of the genotype's nodes; use 3");
 }
 
 TEST(NetworkSpec, RefusesAnInvalidGenotype) {
