@@ -9,7 +9,7 @@ GROUPS = [("block forward", "#0072b2", "circle"), ("block backward", "#d55e00", 
 
 
 def group_of(kernel):
-    return next((group for group in GROUPS if group[0] in kernel), None)
+    return next((group for group in reversed(GROUPS) if group[0] in kernel), None)  # "sums of products" are sums
 
 
 def mark(shape, x, y, colour, title):
@@ -42,7 +42,7 @@ def roofline_svg(machine):
     svg.append(f'<polyline points="{x_of(low_x):.1f},{y_of(low_x * bandwidth):.1f} {x_of(knee):.1f},{y_of(peak):.1f} '
                f'{x_of(high_x):.1f},{y_of(peak):.1f}" fill="none" stroke="black" stroke-width="2"/>')
     svg.append(f'<text x="{x_of(high_x) - 4:.1f}" y="{y_of(peak) - 8:.1f}" text-anchor="end">{peak:.0f} GFLOP/s of multiply-adds</text>')
-    svg.append(f'<text x="{x_of(low_x) + 8:.1f}" y="{y_of(low_x * bandwidth) - 26:.1f}">{bandwidth:.0f} GB/s from memory</text>')
+    svg.append(f'<text x="{x_of(low_x) + 8:.1f}" y="{y_of(low_x * bandwidth) + 18:.1f}">{bandwidth:.0f} GB/s from memory</text>')
     for kernel, intensity in kernels:
         _, colour, shape = group_of(kernel["kernel"])
         svg.append(mark(shape, x_of(intensity), y_of(kernel["gflops"]), colour,

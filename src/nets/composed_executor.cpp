@@ -3,8 +3,9 @@
 // Three exact savings, since a supernet is dominated by the count of its small operations: a state
 // is rectified once and pooled once for all its out-edges; the parameter-free BN of a pool is
 // computed once in training (every out-edge sees the same batch statistics); and a node's weighted
-// sum is one matrix-vector product over its stacked candidates. `none` contributes zeros: it is
-// left out, and keeps its share of the softmax.
+// sum is one matrix-vector product over its stacked candidates. On other devices than the CPU the
+// separable convolutions on a state's out-edges are grouped as well. `none` contributes zeros: it
+// is left out, and keeps its share of the softmax.
 
 #include "nets/composed_executor.hpp"
 
@@ -44,19 +45,22 @@ struct State {
   /// statistics.
   std::map<std::pair<space::Primitive, int>, at::Tensor> pooled;
   std::map<std::pair<space::Primitive, int>, std::pair<at::Tensor, std::size_t>> normalised;
+  std::map<const CandidateUnit*, at::Tensor> grouped;  ///< outputs that were computed together
 };
 
 /// One forward pass.
 class ComposedPass {
  public:
   ComposedPass(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
-               const at::Tensor& running, at::Tensor& batch, Mode mode, const DropPath* drop_path)
+               const at::Tensor& running, at::Tensor& batch, Mode mode, const DropPath* drop_path,
+               bool grouped)
       : layout_(layout),
         parameters_(parameters),
         running_(running),
         batch_(batch),
         mode_(mode),
-        drop_path_(drop_path) {}
+        drop_path_(drop_path),
+        grouped_(grouped) {}
 
   Logits logits(const at::Tensor& images, const at::Tensor& alpha) {
     Logits logits;
@@ -83,7 +87,7 @@ class ComposedPass {
   }
 
   at::Tensor candidate_alone(const CandidateUnit& unit, const at::Tensor& x) {
-    State state{x, {}, {}, {}};
+    State state{x, {}, {}, {}, {}};
     const std::optional<at::Tensor> out = candidate(state, unit);
     return out ? *out : at::zeros_like(x.slice(2, 0, {}, unit.stride).slice(3, 0, {}, unit.stride));
   }
@@ -177,6 +181,10 @@ class ComposedPass {
         return unit.reduce ? reduce(*unit.reduce, rectified(state)) : state.value;
       case space::PrimitiveKind::kSeparable:
       case space::PrimitiveKind::kDilated: {
+        const auto computed = state.grouped.find(&unit);
+        if (computed != state.grouped.end()) {
+          return computed->second;
+        }
         at::Tensor x = rectified(state);
         for (std::size_t i = 0; i < unit.blocks.size(); ++i) {
           const SeparableBlock& block = unit.blocks[i];
@@ -187,6 +195,53 @@ class ComposedPass {
       }
     }
     report_bug("unknown primitive kind", __FILE__, __LINE__);
+  }
+
+  /// Block `position` of several candidates of one kind: x [B, k C, H, W] holds their inputs one
+  /// after the other; one depthwise convolution with k C groups, one pointwise with k.
+  std::vector<at::Tensor> grouped_block(const std::vector<const CandidateUnit*>& units,
+                                        std::size_t position, const at::Tensor& x) {
+    const auto joined = [&](ConvUnit SeparableBlock::*conv_unit) {
+      std::vector<at::Tensor> weights;
+      for (const CandidateUnit* unit : units) {
+        weights.push_back(parameters_[(unit->blocks[position].*conv_unit).parameter]);
+      }
+      return at::cat(weights, 0);
+    };
+    const ConvUnit& geometry = units.front()->blocks[position].depthwise;
+    const auto count = static_cast<std::int64_t>(units.size());
+    const at::Tensor z = at::conv2d(x, joined(&SeparableBlock::depthwise), {}, geometry.stride,
+                                    geometry.padding, geometry.dilation, count * geometry.groups);
+    const at::Tensor y = at::conv2d(z, joined(&SeparableBlock::pointwise), {}, /*stride=*/1,
+                                    at::IntArrayRef{0}, /*dilation=*/1, count);
+    std::vector<at::Tensor> outputs = y.chunk(count, 1);
+    for (std::size_t i = 0; i < units.size(); ++i) {
+      outputs[i] = norm(units[i]->blocks[position].norm, outputs[i]);
+    }
+    return outputs;
+  }
+
+  /// Computes the separable candidates on the out-edges of state `from`, kind by kind.
+  void group_out_edges(const CellUnit& cell_unit, int from, State& state) {
+    std::map<std::pair<space::Primitive, int>, std::vector<const CandidateUnit*>> kinds;
+    for (const EdgeUnit& edge : cell_unit.edges) {
+      for (const CandidateUnit& unit : edge.candidates) {
+        if (edge.from == from && !unit.blocks.empty()) {
+          kinds[{unit.primitive, unit.stride}].push_back(&unit);
+        }
+      }
+    }
+    for (const auto& [kind, units] : kinds) {
+      const auto count = static_cast<std::int64_t>(units.size());
+      std::vector<at::Tensor> outputs =
+          grouped_block(units, 0, rectified(state).repeat({1, count, 1, 1}));
+      for (std::size_t position = 1; position < units.front()->blocks.size(); ++position) {
+        outputs = grouped_block(units, position, at::relu(at::cat(outputs, 1)));
+      }
+      for (std::size_t i = 0; i < units.size(); ++i) {
+        state.grouped[units[i]] = outputs[i];
+      }
+    }
   }
 
   /// [B, 1, 1, 1]: 1 / keep_probability where the edge is kept, else 0.
@@ -252,20 +307,26 @@ class ComposedPass {
   at::Tensor cell(const CellUnit& unit, const at::Tensor& before, const at::Tensor& last,
                   const at::Tensor& weights) {
     std::vector<State> states;
+    const auto add_state = [&](at::Tensor value) {
+      states.push_back({std::move(value), {}, {}, {}, {}});
+      if (grouped_) {
+        group_out_edges(unit, static_cast<int>(states.size()) - 1, states.back());
+      }
+    };
     const at::Tensor rectified_before = at::relu(before);
     if (const auto* reduced = std::get_if<FactorizedReduce>(&unit.input0)) {
-      states.push_back({reduce(*reduced, rectified_before), {}, {}, {}});
+      add_state(reduce(*reduced, rectified_before));
     } else {
       const auto& plain = std::get<ReluConvNorm>(unit.input0);
-      states.push_back({norm(plain.norm, conv(plain.conv, rectified_before)), {}, {}, {}});
+      add_state(norm(plain.norm, conv(plain.conv, rectified_before)));
     }
-    states.push_back({norm(unit.input1.norm, conv(unit.input1.conv, at::relu(last))), {}, {}, {}});
+    add_state(norm(unit.input1.norm, conv(unit.input1.conv, at::relu(last))));
     at::Tensor cell_weights;
     if (weights.defined()) {
       cell_weights = weights.select(0, unit.plan.kind == space::CellKind::kReduce ? 1 : 0);
     }
     for (int to = 2; to < 2 + layout_.spec.nodes; ++to) {
-      states.push_back({node(unit, to, states, cell_weights), {}, {}, {}});
+      add_state(node(unit, to, states, cell_weights));
     }
     std::vector<at::Tensor> kept;
     for (const int index : unit.concat) {
@@ -280,11 +341,13 @@ class ComposedPass {
   at::Tensor& batch_;
   Mode mode_;
   const DropPath* drop_path_;
+  bool grouped_;
 };
 
 class ComposedExecutor : public Executor {
  public:
-  explicit ComposedExecutor(const NetworkLayout& layout) : layout_(layout) {}
+  ComposedExecutor(const NetworkLayout& layout, Grouping grouping)
+      : layout_(layout), grouping_(grouping) {}
 
   Logits forward(NetworkState& state, const at::Tensor& images,
                  const ForwardOptions& options) override {
@@ -299,8 +362,9 @@ class ComposedExecutor : public Executor {
     at::Tensor batch =
         at::zeros_like(state.statistics);  // momentum 1 multiplies what is there by 0
     const at::Tensor pixels = images.contiguous(at::MemoryFormat::ChannelsLast);
-    logits_ = composed_logits(layout_, split_parameters(layout_, weights_), alpha_,
-                              state.statistics, batch, pixels, options.mode, options.drop_path);
+    logits_ =
+        composed_logits(layout_, split_parameters(layout_, weights_), alpha_, state.statistics,
+                        batch, pixels, options.mode, options.drop_path, grouping_);
     if (options.mode == Mode::kTrain) {
       const at::NoGradGuard no_graph;
       move_statistics(state.statistics, batch);
@@ -342,6 +406,7 @@ class ComposedExecutor : public Executor {
 
  private:
   const NetworkLayout& layout_;
+  Grouping grouping_;
   at::Tensor weights_, alpha_;
   Logits logits_;
 };
@@ -350,14 +415,17 @@ class ComposedExecutor : public Executor {
 
 Logits composed_logits(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
                        const at::Tensor& alpha, const at::Tensor& running, at::Tensor& batch,
-                       const at::Tensor& images, Mode mode, const DropPath* drop_path) {
-  return ComposedPass(layout, parameters, running, batch, mode, drop_path).logits(images, alpha);
+                       const at::Tensor& images, Mode mode, const DropPath* drop_path,
+                       Grouping grouping) {
+  const bool grouped = grouping == Grouping::kAlways || !images.is_cpu();
+  return ComposedPass(layout, parameters, running, batch, mode, drop_path, grouped)
+      .logits(images, alpha);
 }
 
 at::Tensor composed_candidate(const NetworkLayout& layout, const CandidateUnit& unit,
                               const std::vector<at::Tensor>& parameters, const at::Tensor& running,
                               at::Tensor& batch, const at::Tensor& state, Mode mode) {
-  return ComposedPass(layout, parameters, running, batch, mode, nullptr)
+  return ComposedPass(layout, parameters, running, batch, mode, nullptr, false)
       .candidate_alone(unit, state);
 }
 
@@ -393,8 +461,8 @@ void move_statistics(at::Tensor& running, const at::Tensor& batch) {
   running.mul_(1.0 - kNormMomentum).add_(batch, kNormMomentum);
 }
 
-std::unique_ptr<Executor> make_composed_executor(const NetworkLayout& layout) {
-  return std::make_unique<ComposedExecutor>(layout);
+std::unique_ptr<Executor> make_composed_executor(const NetworkLayout& layout, Grouping grouping) {
+  return std::make_unique<ComposedExecutor>(layout, grouping);
 }
 
 }  // namespace probedarts::nets

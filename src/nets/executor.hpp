@@ -58,8 +58,17 @@ class Executor {
   virtual Gradients backward(const Logits& gradient) = 0;
 };
 
+/// Whether the composed executor joins the separable convolutions of one kind on all out-edges of a
+/// state into grouped ones: the same results from a quarter of the operations. That pays where
+/// starting an operation is what costs; LibTorch's grouped convolutions on the CPU are slow.
+enum class Grouping {
+  kOffTheCpu,  ///< when the weights lie on another device
+  kAlways,
+};
+
 /// The plain executor. Keeps a reference to `layout`, which must outlive it.
-std::unique_ptr<Executor> make_composed_executor(const NetworkLayout& layout);
+std::unique_ptr<Executor> make_composed_executor(const NetworkLayout& layout,
+                                                 Grouping grouping = Grouping::kOffTheCpu);
 
 /// The executor on our own kernels: states and images float32 on the CPU. Keeps a reference to
 /// `layout`, which must outlive it. Results are the same bits for any number of threads. \param

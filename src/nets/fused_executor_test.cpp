@@ -215,6 +215,31 @@ TEST_P(FusedExecutor, GivesTheSameBitsForAnyNumberOfThreads) {
   }
 }
 
+TEST_P(FusedExecutor, GroupedComposedOperationsChangeNothing) {
+  const Case& shape = GetParam();
+  const NetworkLayout layout = lay_out(shape.spec);
+  const ForwardOptions options{Mode::kTrain,
+                               shape.spec.relaxed() ? Wanted::kBoth : Wanted::kWeights};
+  const DropPath drop = drop_path_of(shape, layout);
+  const NetworkState state = initial_state(layout, Precision::kFloat64, 3);
+  const at::Tensor images =
+      normal({shape.batch, 3, shape.height, shape.width}, "images").to(at::kDouble);
+  const at::Tensor gradient = normal({shape.batch, shape.spec.classes}, "gradient").to(at::kDouble);
+  const Outcome plain =
+      run(*make_composed_executor(layout), state.clone(), images, gradient, options, drop);
+  const Outcome grouped = run(*make_composed_executor(layout, Grouping::kAlways), state.clone(),
+                              images, gradient, options, drop);
+  // float64: the same sums, in another order
+  EXPECT_LT(distance(grouped.logits, plain.logits), 1e-9);
+  EXPECT_LT(distance(grouped.statistics, plain.statistics), 1e-9);
+  EXPECT_LT(distance(grouped.weights, plain.weights), 1e-9);
+  if (shape.spec.relaxed()) {
+    // Against the weights' gradient: with one image alpha's own all but vanishes.
+    EXPECT_LT(grouped.alpha.sub(plain.alpha).norm().item<double>(),
+              1e-9 * plain.weights.norm().item<double>());
+  }
+}
+
 std::string name_of_case(const testing::TestParamInfo<Case>& tested) { return tested.param.name; }
 
 const auto kSupernets =
