@@ -18,8 +18,8 @@ struct Normalization {
   std::array<double, 3> sd = {1.0, 1.0, 1.0};
 };
 
-/// Statistics published for a data set (`spec.md` §5): cifar10, cifar100, adp, bcss, bach,
-/// osteosarcoma, none.
+/// Statistics published for a data set (docs/method.md, "Data sets"): cifar10, cifar100, adp, bcss,
+/// bach, osteosarcoma, none.
 std::optional<Normalization> published_normalization(const std::string& name);
 
 /// Random changes of a training image, drawn from (seed, epoch, sample) alone.
@@ -147,8 +147,8 @@ struct SearchHalves {
 SearchHalves split_halves(const PatchCache& cache, double portion, std::uint64_t seed,
                           bool by_group);
 
-/// Class weights of the multi-label loss: images / positives of the class (`spec.md` §5), over
-/// `indices` of train. \throws UserError when a class has no positive.
+/// Class weights of the multi-label loss: images / positives of the class (docs/method.md,
+/// "Losses"), over `indices` of train. \throws UserError when a class has no positive.
 std::vector<float> class_weights(const PatchCache& cache, const std::vector<std::size_t>& indices);
 
 }  // namespace probedarts::data

@@ -308,7 +308,7 @@ TEST(ClassWeights, NeedAPositiveOfEveryClass) {
 }
 
 TEST(PublishedNormalization, KnowsTheDataSetsOfThePaper) {
-  // spec.md section 5, to its four or five digits.
+  // docs/method.md, "Data sets", to its four or five digits.
   EXPECT_NEAR(published_normalization("adp")->mean[0], 0.81234, 5e-6);
   EXPECT_NEAR(published_normalization("adp")->sd[2], 0.16801, 5e-6);
   EXPECT_EQ(published_normalization("bach")->mean[2], 0.8209);

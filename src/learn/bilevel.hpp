@@ -8,8 +8,9 @@
 #include "nets/network_state.hpp"
 #include "optim/optimizers.hpp"
 
-/// One iteration of the bilevel search (paper §3.1, DARTS §2.3-2.4; `spec.md` §2): an architecture
-/// step on a validation mini-batch, then a weight step on a training mini-batch.
+/// One iteration of the bilevel search (paper §3.1, DARTS §2.3-2.4; docs/method.md, "Bilevel
+/// search"): an architecture step on a validation mini-batch, then a weight step on a training
+/// mini-batch.
 namespace probedarts::learn {
 
 struct BilevelOptions {

@@ -23,7 +23,7 @@ struct LossResult {
 
 /// The loss of a task: cross-entropy for one label an image,
 ///     L = -mean_b log softmax(z_b)[y_b],
-/// multi-label soft margin for several (`spec.md` §5),
+/// multi-label soft margin for several (docs/method.md, "Losses"),
 ///     L = -mean_b mean_c weight_c (y log sigma(z) + (1 - y) log(1 - sigma(z))),
 /// with weights that are not normalised. Both stay finite for any finite logits.
 class Objective {

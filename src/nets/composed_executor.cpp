@@ -1,4 +1,4 @@
-// The network of `spec.md` §1 from plain ATen operations.
+// The network of docs/method.md, "Search space", from plain ATen operations.
 //
 // Three exact savings, since a supernet is dominated by the count of its small operations: a state
 // is rectified once and pooled once for all its out-edges; the parameter-free BN of a pool is

@@ -5,7 +5,8 @@
 
 namespace probedarts::optim {
 
-/// Hyper-parameters of Adas' schedule (Hosseini & Plataniotis, arXiv:2006.06587; `spec.md` §4).
+/// Hyper-parameters of Adas' schedule (Hosseini & Plataniotis, arXiv:2006.06587; docs/method.md,
+/// "Adas").
 struct AdasOptions {
   double learning_rate = 0.175;  ///< lr0
   double beta = 0.98;            ///< scheduler beta

@@ -4,7 +4,7 @@
 
 namespace probedarts::probe {
 
-/// Signals of a search that collapses (`spec.md` §3 and docs/probes.md). On histology the collapse
+/// Signals of a search that collapses (docs/method.md, "Probes"). On histology the collapse
 /// is to pooling, so all parameter-free primitives are counted, not only skips.
 struct CollapseSignals {
   double parameter_free_share = 0.0;  ///< among the edges derivation keeps: pools and skips

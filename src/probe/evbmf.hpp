@@ -22,8 +22,8 @@ struct LowRank {
 /// x = (1 + tau)(1 + alpha/tau), sigma^2 minimises the free energy between bounds given by the tail
 /// of the spectrum, the s_i > sqrt(M sigma^2 x) are kept, and
 ///     d = s/2 (1 - (L+M) sigma^2/s^2 + sqrt((1 - (L+M) sigma^2/s^2)^2 - 4 L M sigma^4/s^4)).
-/// The free energy has several local minima, so the minimiser is part of the method (`spec.md` §3):
-/// bounded_minimum.hpp, in double.
+/// The free energy has several local minima, so the minimiser is part of the method
+/// (docs/method.md, "Probes"): bounded_minimum.hpp, in double.
 ///
 /// Where equal singular values make the lower bound exceed the upper one by rounding (the published
 /// code dies there), the bounds are taken to meet. A singular value of exactly 0 counts as tiny.

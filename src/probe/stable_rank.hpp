@@ -8,8 +8,8 @@
 
 namespace probedarts::probe {
 
-/// Metrics of one unfolding of a convolution weight (paper §3.2; `spec.md` §3). n is the row count
-/// of the original unfolding: input or output channels.
+/// Metrics of one unfolding of a convolution weight (paper §3.2; docs/method.md, "Probes"). n is
+/// the row count of the original unfolding: input or output channels.
 struct SideMetrics {
   double rank = 0.0;         ///< r / n, in [0, 1]
   double stable_rank = 0.0;  ///< knowledge gain: (1/n) sum_i d_i / d_1; 0 when r = 0

@@ -15,8 +15,8 @@ namespace probedarts::report {
 std::vector<std::string> findings(const Run& run);
 
 /// Share of the convolutions whose stable rank is exactly 0 in this epoch, failed ones left out.
-/// Depthwise convolutions take the values of the pointwise one that follows (`spec.md` §3) and are
-/// not counted twice. 0 when none remain.
+/// Depthwise convolutions take the values of the pointwise one that follows (docs/method.md,
+/// "Probes") and are not counted twice. 0 when none remain.
 double zero_rank_share(const Run& run, const Epoch& epoch);
 
 /// "SGD", "Adas", or the option's own text.

@@ -12,8 +12,8 @@ namespace {
 using nlohmann::json;
 
 /// The concat of a row whose multiplier is below its nodes: the original concatenates the last
-/// `multiplier` states. We always concatenate all nodes (spec.md sec. 1), so only this field is set
-/// from the row's multiplier.
+/// `multiplier` states. We always concatenate all nodes (docs/method.md, "Search space"), so only
+/// this field is set from the row's multiplier.
 std::vector<int> last_states(int nodes, int multiplier) {
   std::vector<int> states;
   for (int state = 2 + nodes - multiplier; state < 2 + nodes; ++state) {

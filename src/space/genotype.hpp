@@ -80,9 +80,9 @@ using EdgeWeights = std::vector<std::vector<double>>;
 /// its row. \throws Bug       a row has not one column for each primitive.
 EdgeWeights softmax_rows(const EdgeWeights& alpha);
 
-/// Derivation (DARTS §2.4; `spec.md` §2): for each node rank its in-edges by their strongest
-/// primitive other than `none`, keep two, and on each keep that primitive; strongest edge first,
-/// ties to the lower index. concat = all nodes. \param weights  softmax(alpha),
+/// Derivation (DARTS §2.4; docs/method.md, "Derivation"): for each node rank its in-edges by their
+/// strongest primitive other than `none`, keep two, and on each keep that primitive; strongest edge
+/// first, ties to the lower index. concat = all nodes. \param weights  softmax(alpha),
 /// [edge_count(nodes)][8].
 CellGenotype derive_cell(const EdgeWeights& weights, int nodes);
 

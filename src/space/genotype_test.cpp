@@ -60,7 +60,7 @@ TEST(Genotype, NamesItsCells) {
 }
 
 TEST(Genotype, HasAsManySearchEdgesAsThePaperSays) {
-  EXPECT_EQ(edge_count(2), 5);  // spec.md sec. 1: 5, 9, 14, 20, 27 for N = 2..6
+  EXPECT_EQ(edge_count(2), 5);  // docs/method.md: 5, 9, 14, 20, 27 for N = 2..6
   EXPECT_EQ(edge_count(3), 9);
   EXPECT_EQ(edge_count(4), 14);
   EXPECT_EQ(edge_count(5), 20);

@@ -10,7 +10,7 @@
 
 namespace probedarts::space {
 
-/// How an image becomes the first feature map (`spec.md` §1).
+/// How an image becomes the first feature map (docs/method.md, "Search space").
 enum class Stem {
   kCifar,      ///< 3x3 conv to 3C, BN
   kPathology,  ///< 3x3 stride-2 conv to C/2, BN, ReLU, 3x3 stride-2 conv to C, BN
