@@ -40,6 +40,10 @@ ROWS = [
     ("training step; DARTS_ADP_N4, C 36, L 4, 136 px, batch 16", "train-step", DERIVED + ["--size", "136", "--batch", "16"]),
     ("training step; DARTS_ADP_N4, C 36, L 4, 272 px, batch 8", "train-step", DERIVED + ["--size", "272", "--batch", "8"]),
 ]
+COMPOSED = [
+    ("CIFAR stem, C 16, L 8, N 4, 32 px, batch 16", CIFAR + ["--batch", "16"]),
+    ("pathology stem, C 16, L 4, N 4, 64 px, batch 32", PATHOLOGY + ["--batch", "32"]),
+]
 INFERENCE = ["n2", "n3", "n4"]
 
 # Where the time of a step goes: the first pattern that a symbol matches.
@@ -81,9 +85,9 @@ class Bench:
         self.ort = peers / "ort_infer.js" if peers and (peers / "ort_infer.js").exists() and shutil.which("npm") else None
         self.rounds = rounds
 
-    def step(self, task, options, threads=2):
+    def step(self, task, options, threads=2, executor="auto"):
         more = ["--threads", str(threads), "--steps", str(STEPS)]
-        contenders = {"probedarts": [self.program, "bench", "step", task, *options, *more]}
+        contenders = {"probedarts": [self.program, "bench", "step", task, *options, *more, "--executor", executor]}
         if self.peer and threads == 2:
             contenders["pytorch"] = [PYTHON, self.peer, task, *options, *more]
             contenders["pytorch, channels-last"] = contenders["pytorch"] + ["--channels-last"]
@@ -153,6 +157,15 @@ def step_table(rows, peak):
     return lines
 
 
+def composed_table(rows):
+    lines = ["| first-order search step | composed | PyTorch, better of two | composed / PyTorch |", "|---|---|---|---|"]
+    for name, result in rows:
+        ours = result["probedarts"]["median"]
+        best = min((result[key]["median"] for key in result if key.startswith("pytorch")), default=None)
+        lines.append(f"| {name} | {ours:.3f} s | " + (f"{best:.3f} s | {ours / best:.2f} |" if best else "- | - |"))
+    return lines
+
+
 def inference_table(rows):
     lines = ["| network, 272 px | probedarts, 1 thread, batch 1 | ONNX Runtime, same | ratio | probedarts, 2 threads, batch 16 "
              "| ONNX Runtime, best setting | ratio |", "|---|---|---|---|---|---|---|"]
@@ -203,6 +216,7 @@ def main():
     whole = subprocess.run([bench.program, "bench", "--json", "--steps", "3"], capture_output=True, text=True, check=True)
     machine = json.loads(whole.stdout)
     steps = [(name, bench.step(task, options)) for name, task, options in ROWS]
+    composed = [(name, bench.step("search-step", options, executor="composed")) for name, options in COMPOSED]
     one_thread = bench.step(ROWS[0][1], ROWS[0][2], threads=1)["probedarts"]
     with tempfile.TemporaryDirectory() as folder:
         inference = bench.onnx(folder)
@@ -221,14 +235,15 @@ def main():
     page = put(page, "facts", facts)
     page = put(page, "steps", step_table(steps, machine["fma_gflops"]))
     page = put(page, "inference", inference_table(inference))
+    page = put(page, "composed", composed_table(composed))
     page = put(page, "profile", profile_table(profiles))
     page = put(page, "kernels", kernel_table(machine))
     (ROOT / "docs" / "roofline.svg").write_text(roofline_svg(machine))
     PAGE.write_text(page)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps({"machine": machine, "steps": steps, "one_thread": one_thread, "inference": inference, "profiles": profiles},
+    arguments.out.write_text(json.dumps({"machine": machine, "steps": steps, "one_thread": one_thread, "composed": composed, "inference": inference, "profiles": profiles},
                                         indent=1))
-    print("\n".join(facts + step_table(steps, machine["fma_gflops"]) + inference_table(inference)))
+    print("\n".join(facts + step_table(steps, machine["fma_gflops"]) + inference_table(inference) + composed_table(composed)))
 
 
 if __name__ == "__main__":
