@@ -1,0 +1,205 @@
+#include "study/comparison.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include "core/errors.hpp"
+#include "core/random.hpp"
+#include "study/student.hpp"
+
+namespace probedarts::study {
+namespace {
+
+constexpr std::size_t kExactPairs = 20;
+constexpr int kRandomFlips = 100000;
+constexpr int kMostRuns = 1000000;
+
+/// Scores of the seeds that both rows have, first minus second.
+std::vector<double> paired_differences(const ScoredRow& first, const ScoredRow& second) {
+  require(first.seeds.size() == first.scores.size() && second.seeds.size() == second.scores.size(),
+          "every score has its seed");
+  std::vector<double> differences;
+  for (std::size_t i = 0; i < first.seeds.size(); ++i) {
+    const auto found = std::find(second.seeds.begin(), second.seeds.end(), first.seeds[i]);
+    if (found != second.seeds.end()) {
+      differences.push_back(first.scores[i] -
+                            second.scores[static_cast<std::size_t>(found - second.seeds.begin())]);
+    }
+  }
+  return differences;
+}
+
+std::string runs_text(std::size_t runs) {
+  return fmt::format("{} paired run{}", runs, runs == 1 ? "" : "s");
+}
+
+/// "+1.20 points (95 % interval -0.10 to 2.50)".
+std::string difference_text(const Comparison& c) {
+  const std::string mean = fmt::format("{:+.2f} points", 100.0 * c.difference.mean);
+  return c.interval ? fmt::format("{} (95 % interval {:.2f} to {:.2f})", mean,
+                                  100.0 * c.interval->low, 100.0 * c.interval->high)
+                    : mean;
+}
+
+std::string needed_text(const Comparison& c) {
+  if (c.pairs < 2) {
+    return "at least two are needed to say more";
+  }
+  return c.needed
+             ? fmt::format("about {} would be needed at the difference and spread seen", *c.needed)
+             : std::string("no number of runs would be enough at the difference seen");
+}
+
+std::string sentence_of(const Comparison& c, std::size_t comparisons) {
+  if (c.pairs == 0) {
+    return fmt::format("{} and {} have no seed in common and cannot be compared.", c.first,
+                       c.second);
+  }
+  const std::string p = comparisons > 1
+                            ? fmt::format("p = {:.3g} after correction for {} comparisons",
+                                          c.corrected_p, comparisons)
+                            : fmt::format("p = {:.3g}", c.p);
+  if (c.verdict == Verdict::kNotDistinguishable) {
+    return fmt::format("{} and {} are not distinguishable with {}: {}, {}; {}.", c.first, c.second,
+                       runs_text(c.pairs), difference_text(c), p, needed_text(c));
+  }
+  return fmt::format("{} is {} than {}: {} over {}, {}.", c.first,
+                     c.verdict == Verdict::kBetter ? "better" : "worse", c.second,
+                     difference_text(c), runs_text(c.pairs), p);
+}
+
+}  // namespace
+
+double sign_flip_p(std::span<const double> differences, std::uint64_t seed) {
+  const std::size_t n = differences.size();
+  if (n == 0) {
+    return 1.0;
+  }
+  double sum = 0.0;
+  double size = 0.0;
+  for (const double difference : differences) {
+    sum += difference;
+    size += std::abs(difference);
+  }
+  // Sums of other orders that are equal in exact arithmetic count as equal.
+  const double seen = std::abs(sum) - 1e-12 * size;
+  if (n <= kExactPairs) {
+    const std::uint32_t choices = 1U << n;
+    std::uint32_t as_far = 0;
+    for (std::uint32_t signs = 0; signs < choices; ++signs) {
+      double flipped = 0.0;
+      for (std::size_t i = 0; i < n; ++i) {
+        flipped += (signs >> i & 1U) != 0 ? -differences[i] : differences[i];
+      }
+      as_far += std::abs(flipped) >= seen;
+    }
+    return static_cast<double>(as_far) / choices;
+  }
+  Stream stream(seed, "sign flips");
+  int as_far = 1;
+  for (int choice = 1; choice < kRandomFlips; ++choice) {
+    double flipped = 0.0;
+    std::uint64_t bits = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+      bits = i % 64 == 0 ? stream.bits() : bits >> 1;
+      flipped += (bits & 1U) != 0 ? -differences[i] : differences[i];
+    }
+    as_far += std::abs(flipped) >= seen;
+  }
+  return static_cast<double>(as_far) / kRandomFlips;
+}
+
+double paired_t_p(std::span<const double> differences) {
+  const MeanSd seen = mean_and_sd(differences);
+  if (!seen.sd || seen.mean == 0.0) {
+    return 1.0;
+  }
+  if (*seen.sd < 1e-12 * std::abs(seen.mean)) {
+    return 0.0;  // equal but for rounding
+  }
+  const double runs = static_cast<double>(seen.runs);
+  const double t = seen.mean / (*seen.sd / std::sqrt(runs));
+  return 2.0 * student_cdf(-std::abs(t), runs - 1.0);
+}
+
+std::vector<double> holm(std::span<const double> p_values) {
+  std::vector<std::size_t> order(p_values.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](std::size_t a, std::size_t b) { return p_values[a] < p_values[b]; });
+  std::vector<double> corrected(p_values.size());
+  double largest = 0.0;
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const double weight = static_cast<double>(order.size() - i);
+    largest = std::max(largest, std::min(1.0, weight * p_values[order[i]]));
+    corrected[order[i]] = largest;
+  }
+  return corrected;
+}
+
+std::optional<int> runs_needed(double mean, double sd, double level,
+                               const CompareOptions& options) {
+  require(level > 0.0 && level < 1.0, "a level lies between 0 and 1");
+  if (mean == 0.0) {
+    return std::nullopt;
+  }
+  const int least = options.test == PairedTest::kSignFlip
+                        ? std::max(2, 1 + static_cast<int>(std::ceil(std::log2(1.0 / level))))
+                        : 2;
+  if (sd == 0.0) {
+    return least;
+  }
+  const double effect = std::abs(mean) / sd;
+  const auto enough = [&](int runs) {
+    return paired_t_power(runs, effect, level) >= options.power;
+  };
+  if (!enough(kMostRuns)) {
+    return std::nullopt;
+  }
+  int few = 1;  // power grows with runs, so halving the range finds the least
+  int many = kMostRuns;
+  while (many - few > 1) {
+    const int middle = few + (many - few) / 2;
+    (enough(middle) ? many : few) = middle;
+  }
+  return std::max(least, many);
+}
+
+std::vector<Comparison> compare_rows(const std::vector<ScoredRow>& rows,
+                                     const std::vector<std::pair<std::size_t, std::size_t>>& pairs,
+                                     const CompareOptions& options) {
+  std::vector<Comparison> all;
+  std::vector<double> p_values;
+  for (const auto& [first, second] : pairs) {
+    require(first < rows.size() && second < rows.size(), "a comparison names rows");
+    const std::vector<double> differences = paired_differences(rows[first], rows[second]);
+    Comparison c;
+    c.first = rows[first].name;
+    c.second = rows[second].name;
+    c.pairs = differences.size();
+    c.difference = mean_and_sd(differences);
+    c.interval = student_interval(differences);
+    c.p = options.test == PairedTest::kSignFlip ? sign_flip_p(differences, options.seed)
+                                                : paired_t_p(differences);
+    p_values.push_back(c.p);
+    all.push_back(std::move(c));
+  }
+  const std::vector<double> corrected = holm(p_values);
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Comparison& c = all[i];
+    c.corrected_p = corrected[i];
+    if (c.corrected_p <= options.level) {
+      c.verdict = c.difference.mean > 0.0 ? Verdict::kBetter : Verdict::kWorse;
+    } else if (c.difference.sd) {
+      c.needed = runs_needed(c.difference.mean, *c.difference.sd,
+                             options.level / static_cast<double>(all.size()), options);
+    }
+    c.sentence = sentence_of(c, all.size());
+  }
+  return all;
+}
+
+}  // namespace probedarts::study

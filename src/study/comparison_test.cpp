@@ -1,0 +1,128 @@
+#include "study/comparison.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace probedarts::study {
+namespace {
+
+using Values = std::vector<double>;
+
+// scipy 1.10.1 on a - b of a = [.91, .93, .905, .94, .92, .935], b = [.90, .915, .91, .92, .905,
+// .92]: stats.ttest_rel(a, b).pvalue; stats.permutation_test((a - b,), mean,
+// permutation_type="samples")
+const Values kDifferences = {0.01, 0.015, -0.005, 0.02, 0.015, 0.015};
+
+TEST(SignFlip, AgreesWithScipy) { EXPECT_DOUBLE_EQ(sign_flip_p(kDifferences, 1), 0.0625); }
+
+TEST(SignFlip, OfOneSignIsTwoOfAllChoices) {
+  EXPECT_DOUBLE_EQ(sign_flip_p(Values{0.1, 0.2, 0.3, 0.4}, 1), 2.0 / 16.0);
+  EXPECT_DOUBLE_EQ(sign_flip_p(Values{-0.1, -0.2, -0.3, -0.4, -0.5, -0.6}, 1), 2.0 / 64.0);
+}
+
+TEST(SignFlip, IsOneWhenRowsAreEqual) {
+  EXPECT_DOUBLE_EQ(sign_flip_p(Values{0.0, 0.0, 0.0}, 1), 1.0);
+  EXPECT_DOUBLE_EQ(sign_flip_p(Values{}, 1), 1.0);
+}
+
+TEST(SignFlip, IgnoresScale) {
+  const Values wide = {10.0, 15.0, -5.0, 20.0, 15.0, 15.0};
+  EXPECT_DOUBLE_EQ(sign_flip_p(wide, 1), sign_flip_p(kDifferences, 1));
+}
+
+TEST(SignFlip, OfManyPairsComesFromRandomChoices) {
+  Values values;
+  for (int i = 0; i < 30; ++i) {
+    values.push_back(i % 3 == 0 ? -1.0 : 1.0);
+  }
+  // P(at least 20 of 30 fair coins agree) = 0.0987; 100,000 draws have a standard error of 0.0010.
+  EXPECT_NEAR(sign_flip_p(values, 1), 0.0987, 0.005);
+}
+
+TEST(PairedT, AgreesWithScipy) {
+  EXPECT_NEAR(paired_t_p(kDifferences), 0.022352224087994615, 1e-12);
+}
+
+TEST(PairedT, DecidesWithoutSpread) {
+  EXPECT_DOUBLE_EQ(paired_t_p(Values{0.1, 0.1, 0.1}), 0.0);
+  EXPECT_DOUBLE_EQ(paired_t_p(Values{0.0, 0.0, 0.0}), 1.0);
+  EXPECT_DOUBLE_EQ(paired_t_p(Values{0.1}), 1.0);
+}
+
+TEST(Holm, MultipliesByTheComparisonsLeft) {
+  // By hand: 0.01 * 4; 0.02 * 3; 0.03 * 2 raised to the one before; 0.2.
+  EXPECT_THAT(holm(Values{0.03, 0.01, 0.2, 0.02}),
+              testing::ElementsAre(testing::DoubleEq(0.06), testing::DoubleEq(0.04),
+                                   testing::DoubleEq(0.2), testing::DoubleEq(0.06)));
+}
+
+TEST(Holm, NeverExceedsOne) {
+  EXPECT_THAT(holm(Values{0.6, 0.7}), testing::ElementsAre(1.0, 1.0));
+  EXPECT_TRUE(holm(Values{}).empty());
+}
+
+// scipy 1.10.1: least n whose power (see student_test.cpp) reaches 0.8.
+TEST(RunsNeeded, AgreesWithScipyForTheTTest) {
+  const CompareOptions options{.test = PairedTest::kStudent};
+  EXPECT_EQ(runs_needed(1.0, 1.0, 0.05, options), 10);
+  EXPECT_EQ(runs_needed(-0.5, 1.0, 0.05, options), 34);
+  EXPECT_EQ(runs_needed(0.5, 1.0, 0.01, options), 51);
+  EXPECT_EQ(runs_needed(2.5, 1.0, 0.05, options), 4);
+  EXPECT_EQ(runs_needed(0.1, 1.0, 0.05, options), 787);
+}
+
+TEST(RunsNeeded, IsAtLeastSixForTheSignFlipTest) {
+  EXPECT_EQ(runs_needed(2.5, 1.0, 0.05, {}), 6);
+  EXPECT_EQ(runs_needed(2.5, 0.0, 0.05, {}), 6);
+  EXPECT_EQ(runs_needed(2.5, 0.0, 0.05 / 3.0, {}), 7);
+}
+
+TEST(RunsNeeded, HasNoAnswerWithoutADifference) {
+  EXPECT_FALSE(runs_needed(0.0, 1.0, 0.05, {}).has_value());
+  EXPECT_FALSE(runs_needed(1e-6, 1.0, 0.05, {}).has_value());
+}
+
+const std::vector<std::uint64_t> kSeeds = {1, 2, 3, 4, 5, 6};
+
+TEST(CompareRows, SaysBetterOnlyWhereTheTestAllows) {
+  const std::vector<ScoredRow> rows = {{"A", kSeeds, {0.91, 0.92, 0.93, 0.94, 0.92, 0.93}},
+                                       {"B", kSeeds, {0.90, 0.90, 0.90, 0.90, 0.90, 0.90}}};
+  const auto all = compare_rows(rows, {{0, 1}, {1, 0}}, {.test = PairedTest::kStudent});
+  EXPECT_EQ(all[0].verdict, Verdict::kBetter);
+  EXPECT_EQ(all[1].verdict, Verdict::kWorse);
+  EXPECT_EQ(all[0].sentence,
+            "A is better than B: +2.50 points (95 % interval 1.40 to 3.60) over 6 paired runs, p = "
+            "0.00417 after correction for 2 comparisons.");
+}
+
+TEST(CompareRows, SaysHowManyRunsWouldBeNeeded) {
+  const std::vector<ScoredRow> rows = {{"A", {1, 2, 3, 4}, {0.91, 0.92, 0.93, 0.94}},
+                                       {"B", {1, 2, 3, 4}, {0.90, 0.90, 0.90, 0.90}}};
+  const auto all = compare_rows(rows, {{0, 1}}, {});
+  EXPECT_EQ(all[0].verdict, Verdict::kNotDistinguishable);
+  EXPECT_EQ(
+      all[0].sentence,
+      "A and B are not distinguishable with 4 paired runs: +2.50 points (95 % interval 0.45 to "
+      "4.55), p = 0.125; about 6 would be needed at the difference and spread seen.");
+}
+
+TEST(CompareRows, PairsBySeedWhateverTheOrder) {
+  const std::vector<ScoredRow> rows = {{"A", {1, 2, 3}, {0.5, 0.6, 0.7}},
+                                       {"B", {3, 1, 9}, {0.6, 0.4, 0.0}}};
+  const auto all = compare_rows(rows, {{0, 1}}, {});
+  EXPECT_EQ(all[0].pairs, 2U);
+  EXPECT_NEAR(all[0].difference.mean, 0.1, 1e-15);
+}
+
+TEST(CompareRows, SaysWhenNothingIsPaired) {
+  const std::vector<ScoredRow> rows = {{"A", {1}, {0.5}}, {"B", {2}, {0.6}}, {"C", {1}, {0.4}}};
+  const auto all = compare_rows(rows, {{0, 1}, {0, 2}}, {});
+  EXPECT_EQ(all[0].sentence, "A and B have no seed in common and cannot be compared.");
+  EXPECT_EQ(
+      all[1].sentence,
+      "A and C are not distinguishable with 1 paired run: +10.00 points, p = 1 after correction "
+      "for 2 comparisons; at least two are needed to say more.");
+}
+
+}  // namespace
+}  // namespace probedarts::study

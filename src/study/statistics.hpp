@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+/// What a few runs allow one to say. Plain numbers in, plain numbers out; random ones come from the
+/// named streams of core/random.hpp, so that a table is the same bytes each time it is made.
+namespace probedarts::study {
+
+/// Mean and spread of repeated runs.
+struct MeanSd {
+  std::size_t runs = 0;
+  double mean = 0.0;  ///< NaN for no run
+  std::optional<double>
+      sd;  ///< of the sample (n - 1 below the sum); nothing for less than two runs
+};
+
+MeanSd mean_and_sd(std::span<const double> values);
+
+/// A range that holds the mean with the confidence asked for.
+struct Interval {
+  double low = 0.0;
+  double high = 0.0;
+};
+
+inline constexpr int kResamples = 10000;
+
+/// Percentile bootstrap of the mean (Efron & Tibshirani 1993, ch. 13): means of resamples drawn
+/// with replacement, cut at both ends. With n runs it is too narrow by about sqrt((n - 1) / n);
+/// `student_interval` is the wider, safer one for a handful of seeds.
+/// \param confidence  in (0, 1). \returns nothing for less than two values.
+/// Cost: kResamples * n.
+std::optional<Interval> bootstrap_interval(std::span<const double> values, std::uint64_t seed,
+                                           double confidence = 0.95);
+
+/// The same for the mean of test images that come in groups (patients, slides): whole groups are
+/// drawn, and the mean is that of all images of the groups drawn. Images of one group are alike, so
+/// drawing them one by one would promise too much.
+/// \param groups  of each value, any numbers; as many as values.
+/// \returns nothing for less than two groups.
+std::optional<Interval> bootstrap_interval_of_groups(std::span<const double> values,
+                                                     std::span<const std::uint64_t> groups,
+                                                     std::uint64_t seed, double confidence = 0.95);
+
+/// mean -+ t sd / sqrt(n), with Student's t of n - 1 degrees of freedom. Exact for normal values.
+/// \returns nothing for less than two values.
+std::optional<Interval> student_interval(std::span<const double> values, double confidence = 0.95);
+
+/// Spearman's rank correlation: Pearson's of the ranks, ties at their mean rank.
+/// \returns -1..1; nothing when a side is constant or there are less than two pairs.
+std::optional<double> spearman(std::span<const double> x, std::span<const double> y);
+
+/// Kendall's tau-b (Kendall 1945), which allows for ties:
+///
+///     tau_b = (C - D) / sqrt((n0 - n1) (n0 - n2)),   n0 = n (n - 1) / 2
+///
+/// C, D: pairs in the same and in opposite order; n1, n2: pairs tied in x, in y.
+/// \returns -1..1; nothing when a side is constant or there are less than two pairs. Cost: n^2.
+std::optional<double> kendall_tau_b(std::span<const double> x, std::span<const double> y);
+
+}  // namespace probedarts::study
