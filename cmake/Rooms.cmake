@@ -38,6 +38,7 @@ function(probedarts_room room)
   endif()
   if(PROBEDARTS_BENCH AND ARG_BENCHES)
     add_executable(${room}_bench ${ARG_BENCHES})
+    target_include_directories(${room}_bench PRIVATE ${PROJECT_SOURCE_DIR}/tests)  # support/
     target_link_libraries(${room}_bench PRIVATE probedarts::${room} benchmark::benchmark benchmark::benchmark_main)
   endif()
 endfunction()
