@@ -11,6 +11,7 @@ otherwise idle machine. The tables go between the markers of docs/performance.md
 
 import argparse
 import json
+import math
 import os
 import re
 import shutil
@@ -71,6 +72,14 @@ def last_json(command, environment=None):
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
+# From the first value to the last the work grows by `times`; a slope of 1 on log axes is linear growth.
+GROWTH = [
+    ("images in the batch", "--batch", [8, 16, 32, 64], 8.0),
+    ("pixels (side 16 to 64 px)", "--size", [16, 32, 64], 16.0),
+    ("edges (2 to 6 nodes: 5 to 27 edges)", "--nodes", [2, 4, 6], 27 / 5),
+]
+
+
 def summary(turns):
     seconds = [second for turn in turns for second in turn["all"]]
     return {"median": statistics.median(seconds), "least": min(seconds), "most": max(seconds), "count": len(seconds),
@@ -96,6 +105,17 @@ class Bench:
             for name, command in contenders.items():
                 turns[name] += last_json(command)
         return {name: summary(found) for name, found in turns.items()}
+
+    def growth(self):
+        rows = []
+        for name, option, values, times in GROWTH:
+            seconds = []
+            for value in values:
+                options = {"--stem": "cifar", "--channels": 16, "--cells": 4, "--nodes": 4, "--size": 32, "--batch": 16, option: value}
+                words = [str(word) for pair in options.items() for word in pair]
+                seconds.append(self.step("search-step", words, threads=1)["probedarts"]["least"])
+            rows.append((name, seconds, math.log(seconds[-1] / seconds[0]) / math.log(times)))
+        return rows
 
     def profile(self, task, options):
         """Shares of processor time by part, from Linux perf; nothing where there is none."""
@@ -181,6 +201,11 @@ def inference_table(rows):
     return lines
 
 
+def growth_table(rows):
+    lines = ["| what grows | seconds of a step, one thread | slope on log axes |", "|---|---|---|"]
+    return lines + [f"| {name} | {', '.join(f'{second:.3f}' for second in seconds)} | {slope:.2f} |" for name, seconds, slope in rows]
+
+
 def profile_table(columns):
     lines = ["| part | " + " | ".join(name for name, _ in columns) + " |", "|---|" + "---|" * len(columns)]
     parts = sorted({part for _, rows in columns for part, _ in rows}, key=lambda part: -max(dict(rows).get(part, 0) for _, rows in columns))
@@ -220,6 +245,7 @@ def main():
     one_thread = bench.step(ROWS[0][1], ROWS[0][2], threads=1)["probedarts"]
     with tempfile.TemporaryDirectory() as folder:
         inference = bench.onnx(folder)
+    growth = bench.growth()
     profiles = [("search step, CIFAR", bench.profile(*ROWS[0][1:])), ("search step, pathology", bench.profile(*ROWS[2][1:])),
                 ("training step, 136 px", bench.profile(*ROWS[3][1:]))]
     two_threads = steps[0][1]["probedarts"]["median"]
@@ -235,13 +261,14 @@ def main():
     page = put(page, "facts", facts)
     page = put(page, "steps", step_table(steps, machine["fma_gflops"]))
     page = put(page, "inference", inference_table(inference))
+    page = put(page, "growth", growth_table(growth))
     page = put(page, "composed", composed_table(composed))
     page = put(page, "profile", profile_table(profiles))
     page = put(page, "kernels", kernel_table(machine))
     (ROOT / "docs" / "roofline.svg").write_text(roofline_svg(machine))
     PAGE.write_text(page)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps({"machine": machine, "steps": steps, "one_thread": one_thread, "composed": composed, "inference": inference, "profiles": profiles},
+    arguments.out.write_text(json.dumps({"machine": machine, "steps": steps, "one_thread": one_thread, "growth": growth, "composed": composed, "inference": inference, "profiles": profiles},
                                         indent=1))
     print("\n".join(facts + step_table(steps, machine["fma_gflops"]) + inference_table(inference) + composed_table(composed)))
 
