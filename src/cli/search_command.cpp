@@ -80,7 +80,7 @@ std::vector<std::string> all_flags(const std::vector<std::string>& arguments, co
   preset = raw_value(from_file, "--preset").value_or(preset);
   preset = raw_value(arguments, "--preset").value_or(preset);
   std::vector<std::string> flags;
-  for (const auto& [key, value] : learn::preset_values(preset)) {
+  for (const auto& [key, value] : learn::search_preset(preset)) {
     flags.push_back("--" + key + "=" + value);
   }
   flags.insert(flags.end(), from_file.begin(), from_file.end());

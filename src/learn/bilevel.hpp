@@ -4,7 +4,9 @@
 #include <vector>
 
 #include "learn/loss.hpp"
+#include "learn/weight_step.hpp"
 #include "nets/executor.hpp"
+#include "nets/layout.hpp"
 #include "nets/network_state.hpp"
 #include "optim/optimizers.hpp"
 
@@ -76,23 +78,15 @@ class BilevelLearner {
   LossResult weight_step(SearchState& state, const LabelledBatch& train,
                          std::span<const double> rates);
 
-  double last_gradient_norm() const {
-    return last_gradient_norm_;
-  }  ///< of the weights, before clipping
-  const optim::Segments& segments() const { return segments_; }
+  /// Of the weights, before clipping.
+  double last_gradient_norm() const { return weights_.last_gradient_norm(); }
+  const optim::Segments& segments() const { return weights_.segments(); }
 
  private:
-  /// Forward and backward of one batch. \throws Diverged when the loss is not finite.
-  nets::Gradients gradients(nets::NetworkState& network, const LabelledBatch& batch,
-                            nets::Wanted wanted, LossResult& result);
   at::Tensor scaled_by_rates(const at::Tensor& flat, std::span<const double> rates) const;
 
-  const nets::NetworkLayout& layout_;
-  nets::Executor& executor_;
-  Objective objective_;
   BilevelOptions options_;
-  optim::Segments segments_;
-  double last_gradient_norm_ = 0.0;
+  WeightLearner weights_;
 };
 
 }  // namespace probedarts::learn

@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <vector>
 
-#include "nets/layout.hpp"
 #include "nets/network_state.hpp"
 #include "probe/stable_rank.hpp"
 
@@ -12,13 +11,13 @@ namespace probedarts::learn {
 
 /// The convolutions of a network, as indices into its parameters, in order: what is probed, what
 /// Adas gives rates to, and what `layers` of run.json lists.
-std::vector<std::size_t> convolution_parameters(const nets::NetworkLayout& layout);
+std::vector<std::size_t> convolution_parameters(const nets::TensorTable& table);
 
 /// For each parameter tensor the index of its convolution among all, or -1: what Adas is told.
-std::vector<int> layer_of_parameter(const nets::NetworkLayout& layout);
+std::vector<int> layer_of_parameter(const nets::TensorTable& table);
 
 /// Metrics of every convolution, in order (probe::probe_layers).
-std::vector<probe::LayerMetrics> probe_network(const nets::NetworkLayout& layout,
+std::vector<probe::LayerMetrics> probe_network(const nets::TensorTable& table,
                                                const nets::NetworkState& network, int threads,
                                                probe::EvbmfScale scale);
 

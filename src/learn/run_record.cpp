@@ -1,9 +1,12 @@
 #include "learn/run_record.hpp"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <ATen/core/Tensor.h>
 
+#include "core/errors.hpp"
+#include "core/files.hpp"
 #include "core/machine.hpp"
 #include "core/version.hpp"
 #include "learn/probe_network.hpp"
@@ -13,15 +16,14 @@
 namespace probedarts::learn {
 namespace {
 
-// Insertion order, so that files read as the documentation does.
-using json = nlohmann::ordered_json;
+using json = Json;
 
 template <class T>
 json optional_json(const std::optional<T>& value) {
   return value ? json(*value) : json(nullptr);
 }
 
-json layer_json(const nets::NetworkLayout& layout, const nets::ParameterInfo& parameter) {
+json layer_json(const nets::NetworkLayout* layout, const nets::ParameterInfo& parameter) {
   const nets::Place& place = parameter.place;
   json layer = {{"name", parameter.name},
                 {"cell", optional_json(place.cell)},
@@ -33,8 +35,8 @@ json layer_json(const nets::NetworkLayout& layout, const nets::ParameterInfo& pa
                 {"position", optional_json(place.position)},
                 {"role", std::string(nets::name_of(parameter.role))},
                 {"shape", parameter.shape}};
-  if (place.cell) {
-    const nets::CellUnit& cell = layout.cells[static_cast<std::size_t>(*place.cell)];
+  if (layout != nullptr && place.cell) {
+    const nets::CellUnit& cell = layout->cells[static_cast<std::size_t>(*place.cell)];
     layer["cell_kind"] = std::string(space::name_of(cell.plan.kind));
     if (place.edge) {
       const nets::EdgeUnit& edge = cell.edges[static_cast<std::size_t>(*place.edge)];
@@ -46,25 +48,6 @@ json layer_json(const nets::NetworkLayout& layout, const nets::ParameterInfo& pa
     layer["primitive"] = std::string(space::info_of(*place.primitive).name);
   }
   return layer;
-}
-
-json data_json(const SearchConfig& config, const SearchData& data) {
-  const data::PatchCache& cache = data.cache();
-  const data::Normalization& normalization = data.normalization();
-  return {{"path", config.data},
-          {"layout", data.layout()},
-          {"fingerprint", cache.fingerprint()},
-          {"labels", cache.kind() == data::LabelKind::kSingle ? "single" : "multi"},
-          {"classes", cache.classes()},
-          {"images",
-           {{"train", cache.count(data::Split::kTrain)},
-            {"valid", cache.count(data::Split::kValid)},
-            {"test", cache.count(data::Split::kTest)}}},
-          {"search_train", data.halves().train.size()},
-          {"search_valid", data.halves().valid.size()},
-          {"unreadable", cache.unreadable()},
-          {"mean", normalization.mean},
-          {"sd", normalization.sd}};
 }
 
 json figures_json(const PassFigures& figures) {
@@ -109,58 +92,95 @@ json probe_json(const std::vector<probe::LayerMetrics>& layers) {
 
 }  // namespace
 
-std::string run_json(const SearchConfig& config, const nets::NetworkLayout& layout,
-                     const SearchData& data, const std::string& name, const std::string& executor) {
+json data_json(const DataOptions& options, const std::string& layout, const data::PatchCache& cache,
+               const data::Normalization& normalization) {
+  return {{"path", options.data},
+          {"layout", layout},
+          {"fingerprint", cache.fingerprint()},
+          {"labels", cache.kind() == data::LabelKind::kSingle ? "single" : "multi"},
+          {"classes", cache.classes()},
+          {"images",
+           {{"train", cache.count(data::Split::kTrain)},
+            {"valid", cache.count(data::Split::kValid)},
+            {"test", cache.count(data::Split::kTest)}}},
+          {"unreadable", cache.unreadable()},
+          {"mean", normalization.mean},
+          {"sd", normalization.sd}};
+}
+
+std::string run_json(const RunHead& head, const nets::TensorTable& table,
+                     const nets::NetworkLayout* layout) {
   const Machine machine = this_machine();
   json layers = json::array();
-  for (const std::size_t index : convolution_parameters(layout)) {
-    layers.push_back(layer_json(layout, layout.parameters[index]));
+  for (const std::size_t index : convolution_parameters(table)) {
+    layers.push_back(layer_json(layout, table.parameters[index]));
   }
-  const json run = {{"format", "probedarts-run"},
-                    {"format_version", 1},
-                    {"kind", "search"},
-                    {"name", name},
-                    {"created", utc_now()},
-                    {"version", version()},
-                    {"commit", commit()},
-                    {"libtorch", nets::libtorch_version()},
-                    {"machine",
-                     {{"cpu", machine.cpu},
-                      {"cores", machine.cores},
-                      {"memory_gib", machine.memory_gib},
-                      {"os", machine.os}}},
-                    {"threads", config.threads},
-                    {"executor", executor},
-                    {"dtype", config.dtype},
-                    {"seed", config.seed},
-                    {"config", to_json(config)},
-                    {"data", data_json(config, data)},
-                    {"parameters", layout.weight_count},
-                    {"layers", layers}};
+  json run = {{"format", "probedarts-run"},
+              {"format_version", 1},
+              {"kind", head.kind},
+              {"name", head.name},
+              {"created", utc_now()},
+              {"version", version()},
+              {"commit", commit()},
+              {"libtorch", nets::libtorch_version()},
+              {"machine",
+               {{"cpu", machine.cpu},
+                {"cores", machine.cores},
+                {"memory_gib", machine.memory_gib},
+                {"os", machine.os}}},
+              {"threads", head.run.threads},
+              {"executor", head.executor},
+              {"dtype", head.run.dtype},
+              {"seed", head.run.seed},
+              {"config", head.config},
+              {"data", head.data}};
+  if (!head.model.empty()) {
+    run["model"] = head.model;
+  }
+  run["parameters"] = table.weight_count;
+  run["layers"] = layers;
   return run.dump(1) + "\n";
 }
 
+nlohmann::json stored_config(const RunFolder& folder, const std::string& kind,
+                             const nlohmann::json& machine_options) {
+  const nlohmann::json run = nlohmann::json::parse(read_file(folder.run_json()), nullptr, false);
+  if (!run.is_object() || run.value("format", "") != "probedarts-run" ||
+      run.value("kind", "") != kind || !run.contains("config")) {
+    throw UserError(fmt::format("'{}' is not the run.json of a {}; give the folder of a {} run",
+                                folder.run_json().string(), kind, kind));
+  }
+  nlohmann::json config = run.at("config");
+  for (const auto& [key, value] : machine_options.items()) {
+    require(is_machine_option(key), "resume takes options of the machine only");
+    config[key] = value;
+  }
+  return config;
+}
+
 std::string epoch_line(const EpochRecord& record) {
-  const int nodes = record.genotype.nodes();
   const EpochSeconds& s = record.seconds;
-  const json line = {{"epoch", record.epoch},
-                     {"train", figures_json(record.train)},
-                     {"valid", figures_json(record.valid)},
-                     {"lr", {{"schedule", record.schedule_rate}, {"layers", record.layer_rates}}},
-                     {"alpha_softmax", {{"normal", record.normal}, {"reduce", record.reduce}}},
-                     {"probe", probe_json(record.layers)},
-                     {"collapse",
-                      {{"normal", collapse_json(record.normal, nodes)},
-                       {"reduce", collapse_json(record.reduce, nodes)}}},
-                     {"genotype", json::parse(space::to_json(record.genotype))},
-                     {"genotype_text", space::to_python(record.genotype)},
-                     {"seconds",
-                      {{"total", s.total},
-                       {"search", s.search},
-                       {"valid", s.valid},
-                       {"probe", s.probe},
-                       {"checkpoint", s.checkpoint},
-                       {"data_wait", s.data_wait}}}};
+  json line = {{"epoch", record.epoch},
+               {"train", figures_json(record.train)},
+               {"valid", figures_json(record.valid)},
+               {"lr", {{"schedule", record.schedule_rate}, {"layers", record.layer_rates}}}};
+  if (record.architecture) {
+    const ArchitectureRecord& found = *record.architecture;
+    line["alpha_softmax"] = {{"normal", found.normal}, {"reduce", found.reduce}};
+  }
+  line["probe"] = probe_json(record.layers);
+  if (record.architecture) {
+    const ArchitectureRecord& found = *record.architecture;
+    const int nodes = found.genotype.nodes();
+    line["collapse"] = {{"normal", collapse_json(found.normal, nodes)},
+                        {"reduce", collapse_json(found.reduce, nodes)}};
+    line["genotype"] = json::parse(space::to_json(found.genotype));
+    line["genotype_text"] = space::to_python(found.genotype);
+  }
+  line["seconds"] = {
+      {"total", s.total},           {record.architecture ? "search" : "train", s.learn},
+      {"valid", s.valid},           {"probe", s.probe},
+      {"checkpoint", s.checkpoint}, {"data_wait", s.data_wait}};
   return line.dump();
 }
 

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
-#include "learn/search_config.hpp"
-#include "learn/search_data.hpp"
+#include <nlohmann/json.hpp>
+
+#include "core/run_folder.hpp"
+#include "learn/options.hpp"
+#include "learn/patches.hpp"
 #include "nets/layout.hpp"
 #include "nets/network_state.hpp"
 #include "probe/stable_rank.hpp"
@@ -14,20 +18,41 @@
 /// (docs/run-folder.md).
 namespace probedarts::learn {
 
-/// run.json. \param executor  the one chosen, where the configuration says auto.
-std::string run_json(const SearchConfig& config, const nets::NetworkLayout& layout,
-                     const SearchData& data, const std::string& name, const std::string& executor);
+// Insertion order, so that files read as the documentation does.
+using Json = nlohmann::ordered_json;
 
-/// Averages of one pass over images.
-struct PassFigures {
-  double loss = 0.0;
-  double error = 0.0;  ///< share of wrong decisions, 0..1
-  std::uint64_t images = 0;
+/// What run.json says beside the layers.
+struct RunHead {
+  std::string kind;  ///< "search" or "train"
+  std::string name;
+  std::string executor;  ///< the one chosen, where the configuration says auto
+  RunOptions run;
+  Json config;                  ///< every option
+  Json data;                    ///< see data_json
+  Json model = Json::object();  ///< what evaluation needs to know; empty for a search
 };
+
+Json data_json(const DataOptions& options, const std::string& layout, const data::PatchCache& cache,
+               const data::Normalization& normalization);
+
+/// run.json. \param layout  where the network is made of cells, to say where each layer stands.
+std::string run_json(const RunHead& head, const nets::TensorTable& table,
+                     const nets::NetworkLayout* layout);
+
+/// The configuration a run folder was made with, with the options of this call that say where to
+/// run it. \throws UserError when run.json is not that of a run of this kind.
+nlohmann::json stored_config(const RunFolder& folder, const std::string& kind,
+                             const nlohmann::json& machine_options);
 
 /// Where the time of an epoch went.
 struct EpochSeconds {
-  double search = 0.0, valid = 0.0, probe = 0.0, checkpoint = 0.0, data_wait = 0.0, total = 0.0;
+  double learn = 0.0, valid = 0.0, probe = 0.0, checkpoint = 0.0, data_wait = 0.0, total = 0.0;
+};
+
+/// Where the architecture of a search stands.
+struct ArchitectureRecord {
+  space::EdgeWeights normal, reduce;  ///< softmax(alpha)
+  space::Genotype genotype;
 };
 
 /// Everything a line of epochs.jsonl says.
@@ -35,10 +60,9 @@ struct EpochRecord {
   int epoch = 0;
   PassFigures train, valid;
   double schedule_rate = 0.0;
-  std::vector<double> layer_rates;    ///< one a convolution
-  space::EdgeWeights normal, reduce;  ///< softmax(alpha)
+  std::vector<double> layer_rates;  ///< one a convolution
+  std::optional<ArchitectureRecord> architecture;
   std::vector<probe::LayerMetrics> layers;
-  space::Genotype genotype;
   EpochSeconds seconds;
 };
 

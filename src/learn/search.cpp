@@ -1,6 +1,5 @@
 #include "learn/search.hpp"
 
-#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -18,18 +17,14 @@
 #include "learn/probe_network.hpp"
 #include "learn/run_record.hpp"
 #include "learn/search_data.hpp"
+#include "learn/weight_rates.hpp"
 #include "nets/choose_executor.hpp"
 #include "nets/torch_runtime.hpp"
-#include "optim/adas.hpp"
 
 namespace probedarts::learn {
 namespace {
 
 using nlohmann::json;
-
-nets::Precision precision_of(const SearchConfig& config) {
-  return config.dtype == "float32" ? nets::Precision::kFloat32 : nets::Precision::kFloat64;
-}
 
 BilevelOptions bilevel_options(const SearchConfig& config) {
   BilevelOptions options;
@@ -39,16 +34,6 @@ BilevelOptions bilevel_options(const SearchConfig& config) {
   options.adam.learning_rate = config.alpha_lr;
   options.adam.weight_decay = config.alpha_weight_decay;
   options.rate_inside_difference = config.optimizer == "adas";
-  return options;
-}
-
-optim::AdasOptions adas_options(const SearchConfig& config) {
-  optim::AdasOptions options;
-  options.learning_rate = config.lr;
-  options.beta = config.beta;
-  options.zeta = config.zeta;
-  options.gamma = config.gamma;
-  options.step_size = config.step_size;
   return options;
 }
 
@@ -63,11 +48,7 @@ class Search {
         executor_(
             nets::make_executor(layout_, config.executor, precision_of(config), config.threads)),
         learner_(layout_, *executor_.executor, objective_, bilevel_options(config)),
-        convolutions_(convolution_parameters(layout_)) {
-    if (config.optimizer == "adas") {
-      adas_.emplace(adas_options(config), layer_of_parameter(layout_));
-    }
-  }
+        rates_(config, layout_) {}
 
   void begin(const std::filesystem::path& out, RunFolder::IfExists if_exists) {
     now_.state = start_search(nets::initial_state(layout_, precision_of(config_), config_.seed));
@@ -76,8 +57,8 @@ class Search {
     write_file_atomically(folder_->config_toml(), to_toml(config_));
     save();
     // run.json comes last: a folder that has it can be resumed.
-    write_file_atomically(folder_->run_json(), run_json(config_, layout_, data_,
-                                                        out.filename().string(), executor_.name));
+    write_file_atomically(folder_->run_json(),
+                          run_json(head(out.filename().string()), layout_, &layout_));
   }
 
   void take_up(RunFolder folder) {
@@ -87,24 +68,17 @@ class Search {
           fmt::format("data set '{}' changed since the run began; restore it or start a new run",
                       config_.data));
     }
-    if (adas_) {
-      if (!now_.adas) {
-        throw UserError(
-            fmt::format("checkpoint '{}' holds no state of Adas; resume the run it was made by",
-                        folder.checkpoint().string()));
-      }
-      adas_->restore(*now_.adas);
-    }
+    rates_.restore(now_.adas, folder.checkpoint().string());
     folder.truncate_epochs(now_.progress.epochs_bytes);
     folder_.emplace(std::move(folder));
   }
 
   SearchResult run() {
     const double start = monotonic_seconds();
-    print_line(
-        fmt::format("{} parameters, {} convolutions, {} + {} images, {} executor, {} threads",
-                    layout_.weight_count, convolutions_.size(), data_.halves().train.size(),
-                    data_.halves().valid.size(), executor_.name, config_.threads));
+    print_line(fmt::format(
+        "{} parameters, {} convolutions, {} + {} images, {} executor, {} threads",
+        layout_.weight_count, convolution_parameters(layout_).size(), data_.halves().train.size(),
+        data_.halves().valid.size(), executor_.name, config_.threads));
     while (now_.progress.epoch < config_.epochs) {
       epoch();
     }
@@ -112,29 +86,38 @@ class Search {
   }
 
  private:
-  std::vector<double> rates() const {
-    return adas_ ? adas_->learning_rates()
-                 : std::vector<double>{optim::cosine_learning_rate(
-                       config_.lr, config_.lr_final, now_.progress.epoch, config_.epochs)};
+  RunHead head(const std::string& name) const {
+    RunHead head;
+    head.kind = "search";
+    head.name = name;
+    head.executor = executor_.name;
+    head.run = config_;
+    head.config = to_json(config_);
+    head.data = data_json(config_, data_.layout(), data_.cache(), data_.normalization());
+    head.data["search_train"] = data_.halves().train.size();
+    head.data["search_valid"] = data_.halves().valid.size();
+    return head;
   }
 
   void epoch() {
     const double start = monotonic_seconds();
     EpochRecord record;
     record.epoch = now_.progress.epoch;
-    const std::vector<double> used_rates = rates();
+    const std::vector<double> used_rates = rates_.at(record.epoch);
     try {
       learn(used_rates);
       record.train = {now_.progress.loss_sum / static_cast<double>(now_.progress.images),
                       1.0 - now_.progress.correct / now_.progress.decisions, now_.progress.images};
       record.seconds.data_wait = data_.wait_seconds();
       const double searched = monotonic_seconds();
-      record.valid = validate_half();
-      require_finite_weights();
+      record.valid = evaluate_pass(*executor_.executor, now_.state.network, objective_,
+                                   data_.evaluation(), data_.cache(), precision_of(config_));
+      require_finite_weights(layout_, now_.state.network);
       const double validated = monotonic_seconds();
-      record.layers = probe();
+      record.layers =
+          probe_network(layout_, now_.state.network, config_.threads, evbmf_scale_of(config_));
       describe(record, used_rates);
-      record.seconds.search = searched - start;
+      record.seconds.learn = searched - start;
       record.seconds.valid = validated - searched;
       record.seconds.probe = monotonic_seconds() - validated;
     } catch (const Diverged& diverged) {
@@ -176,63 +159,23 @@ class Search {
     }
   }
 
-  PassFigures validate_half() {
-    PassFigures figures;
-    double correct = 0.0;
-    double decisions = 0.0;
-    data_.start_evaluation();
-    while (const std::optional<OwnedBatch> batch = data_.next_evaluation()) {
-      const at::Tensor logits = executor_.executor
-                                    ->forward(now_.state.network, batch->tensors.images,
-                                              {nets::Mode::kEvaluate, nets::Wanted::kNothing})
-                                    .main;
-      const LossResult loss = objective_.evaluate(logits, batch->tensors.labels, false);
-      const auto count = static_cast<std::uint64_t>(batch->tensors.count());
-      figures.loss += loss.loss * static_cast<double>(count);
-      figures.images += count;
-      correct += loss.correct;
-      decisions += loss.decisions;
-    }
-    figures.loss /= static_cast<double>(figures.images);
-    figures.error = 1.0 - correct / decisions;
-    return figures;
-  }
-
-  std::vector<probe::LayerMetrics> probe() const {
-    return probe_network(layout_, now_.state.network, config_.threads,
-                         config_.probe_scale == "published" ? probe::EvbmfScale::kAsPublished
-                                                            : probe::EvbmfScale::kScaleFree);
-  }
-
   void describe(EpochRecord& record, const std::vector<double>& used_rates) {
-    record.schedule_rate = used_rates.size() == 1 ? used_rates[0] : config_.lr;
-    for (const std::size_t index : convolutions_) {
-      record.layer_rates.push_back(used_rates.size() == 1 ? used_rates[0] : used_rates[index]);
-    }
-    record.normal = edge_weights(now_.state.network.alpha, space::CellKind::kNormal);
-    record.reduce = edge_weights(now_.state.network.alpha, space::CellKind::kReduce);
-    record.genotype = space::derive_genotype(record.normal, record.reduce, config_.nodes);
-    if (adas_) {
-      std::vector<double> stable_ranks;
-      for (const probe::LayerMetrics& layer : record.layers) {
-        stable_ranks.push_back(layer.failed ? std::nan("") : layer.stable_rank());
-      }
-      adas_->epoch_step(stable_ranks);
-    }
-  }
-
-  void require_finite_weights() const {
-    for (const nets::ParameterInfo& parameter : layout_.parameters) {
-      if (!nets::parameter_view(now_.state.network, parameter).isfinite().all().item<bool>()) {
-        throw Diverged(fmt::format("weight '{}' is not finite", parameter.name));
-      }
-    }
+    record.schedule_rate = rates_.schedule_at(record.epoch);
+    record.layer_rates = rates_.of_layers(used_rates);
+    rates_.end_epoch(record.layers);
+    ArchitectureRecord architecture;
+    architecture.normal = edge_weights(now_.state.network.alpha, space::CellKind::kNormal);
+    architecture.reduce = edge_weights(now_.state.network.alpha, space::CellKind::kReduce);
+    architecture.genotype =
+        space::derive_genotype(architecture.normal, architecture.reduce, config_.nodes);
+    record.architecture = architecture;
   }
 
   /// Writes the epoch down. A kill between these steps is repaired by `truncate_epochs` on resume.
   void finish(EpochRecord& record, double start) {
     const double probed = monotonic_seconds();
-    write_file_atomically(folder_->genotype_json(), space::to_json(record.genotype) + "\n");
+    write_file_atomically(folder_->genotype_json(),
+                          space::to_json(record.architecture->genotype) + "\n");
     now_.progress = {record.epoch + 1, 0, false, now_.progress.alpha_steps, 0.0, 0.0, 0.0, 0, 0};
     record.seconds.checkpoint = last_checkpoint_seconds_;
     record.seconds.total = monotonic_seconds() - start;
@@ -247,20 +190,18 @@ class Search {
                     record.epoch + 1, config_.epochs, record.train.loss, 100.0 * record.train.error,
                     record.valid.loss, 100.0 * record.valid.error, mean_stable_rank(record.layers),
                     duration_text(record.seconds.total),
-                    static_cast<double>(record.train.images) / record.seconds.search));
+                    static_cast<double>(record.train.images) / record.seconds.learn));
   }
 
   void save() {
-    if (adas_) {
-      now_.adas = adas_->state();
-    }
+    now_.adas = rates_.state();
     now_.progress.epochs_bytes = folder_->epochs_bytes();
     save_checkpoint(folder_->checkpoint(), now_);
   }
 
   void stop_if_asked() {
     if (const int signal = interrupt_signal()) {
-      require_finite_weights();
+      require_finite_weights(layout_, now_.state.network);
       save();
       throw Interrupted(
           fmt::format("stopped in epoch {}; go on with: probedarts search --resume {}",
@@ -291,31 +232,12 @@ class Search {
   nets::NetworkLayout layout_;
   nets::ChosenExecutor executor_;
   BilevelLearner learner_;
-  std::vector<std::size_t> convolutions_;
-  std::optional<optim::Adas> adas_;
+  WeightRates rates_;
   std::optional<RunFolder> folder_;
   SearchCheckpoint now_;
   std::optional<EpochRecord> last_;
   double last_checkpoint_seconds_ = 0.0;
 };
-
-/// The configuration a run folder was made with, and the options of this call that say where to run
-/// it.
-SearchConfig stored_config(const RunFolder& folder, const json& machine_options) {
-  const json run = json::parse(read_file(folder.run_json()), nullptr, false);
-  if (!run.is_object() || run.value("format", "") != "probedarts-run" ||
-      run.value("kind", "") != "search" || !run.contains("config")) {
-    throw UserError(
-        fmt::format("'{}' is not the run.json of a search; give the folder of a search run",
-                    folder.run_json().string()));
-  }
-  json config = run.at("config");
-  for (const auto& [key, value] : machine_options.items()) {
-    require(is_machine_option(key), "resume takes options of the machine only");
-    config[key] = value;
-  }
-  return config_from_json(config);
-}
 
 }  // namespace
 
@@ -330,7 +252,8 @@ SearchResult run_search(const SearchConfig& config, const std::filesystem::path&
 
 SearchResult resume_search(const std::filesystem::path& run, const json& machine_options) {
   RunFolder folder = RunFolder::open(run);
-  const SearchConfig config = stored_config(folder, machine_options);
+  const SearchConfig config =
+      search_config_from_json(stored_config(folder, "search", machine_options));
   validate(config);
   nets::set_threads(config.threads);
   Search search(config);

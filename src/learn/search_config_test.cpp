@@ -60,19 +60,19 @@ TEST(ForEachOption, GivesEveryOptionANameOfItsOwnAndAHelp) {
 
 TEST(SearchConfig, ComesBackFromItsJson) {
   const SearchConfig config = changed_config();
-  EXPECT_EQ(to_json(config_from_json(to_json(config))), to_json(config));
+  EXPECT_EQ(to_json(search_config_from_json(to_json(config))), to_json(config));
   EXPECT_NE(to_json(config), to_json(SearchConfig{}));
 }
 
 TEST(SearchConfig, TakesDefaultsForKeysThatAreAbsent) {
-  const SearchConfig config = config_from_json({{"epochs", 7}});
+  const SearchConfig config = search_config_from_json({{"epochs", 7}});
   EXPECT_EQ(config.epochs, 7);
   EXPECT_EQ(config.batch, SearchConfig{}.batch);
 }
 
 TEST(SearchConfig, RefusesAKeyItDoesNotKnow) {
   EXPECT_EQ(sentence_of([] {
-              config_from_json({{"epochs", 7}, {"colour", "red"}});
+              search_config_from_json({{"epochs", 7}, {"colour", "red"}});
             }),
             "config: the run folder holds options that this version does not know; use the version "
             "that made it");
@@ -80,11 +80,11 @@ TEST(SearchConfig, RefusesAKeyItDoesNotKnow) {
 
 TEST(SearchConfig, RefusesAValueOfTheWrongKind) {
   EXPECT_EQ(sentence_of([] {
-              config_from_json({{"epochs", "seven"}});
+              search_config_from_json({{"epochs", "seven"}});
             }),
             "config: 'epochs' has a value of the wrong kind");
   EXPECT_EQ(sentence_of([] {
-              config_from_json({{"label-columns", 3}});
+              search_config_from_json({{"label-columns", 3}});
             }),
             "config: 'label-columns' has a value of the wrong kind");
 }
@@ -114,7 +114,7 @@ TEST(PresetValues, NameOptionsThatExist) {
   SearchConfig config;
   for_each_option(config, [&](const char* key, const auto&, const char*) { names.insert(key); });
   for (const char* preset : {"pathology", "cifar"}) {
-    for (const auto& [key, value] : preset_values(preset)) {
+    for (const auto& [key, value] : search_preset(preset)) {
       EXPECT_EQ(names.count(key), 1U) << preset << ": " << key;
       EXPECT_FALSE(value.empty()) << preset << ": " << key;
     }
@@ -122,14 +122,15 @@ TEST(PresetValues, NameOptionsThatExist) {
 }
 
 TEST(PresetValues, RefuseAnUnknownPreset) {
-  EXPECT_EQ(sentence_of([] { preset_values("imagenet"); }),
+  EXPECT_EQ(sentence_of([] { search_preset("imagenet"); }),
             "--preset: 'imagenet' is unknown; use one of pathology, cifar");
 }
 
 TEST(Validate, AcceptsTheDefaultsOnceDataAreGiven) { EXPECT_NO_THROW(validate(valid_config())); }
 
 TEST(Validate, AsksForData) {
-  EXPECT_EQ(sentence_of([] { validate({}); }), "--data: no data set given; name its folder");
+  EXPECT_EQ(sentence_of([] { validate(SearchConfig{}); }),
+            "--data: no data set given; name its folder");
 }
 
 struct Range {

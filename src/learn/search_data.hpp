@@ -1,22 +1,15 @@
 #pragma once
 
-#include <filesystem>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "data/loader.hpp"
-#include "learn/loss.hpp"
+#include "learn/patches.hpp"
 #include "learn/search_config.hpp"
-#include "nets/network_state.hpp"
 
 namespace probedarts::learn {
-
-/// A mini-batch with the memory its tensors look into.
-struct OwnedBatch {
-  data::Batch memory;
-  LabelledBatch tensors;
-};
 
 /// The data of a search: the train split in two halves, and what follows from them.
 class SearchData {
@@ -24,12 +17,12 @@ class SearchData {
   /// Opens the data set and its cache, cuts the halves. \throws UserError (docs/data.md).
   SearchData(const SearchConfig& config, nets::Precision precision);
 
-  const data::PatchCache& cache() const { return cache_; }
-  const std::string& layout() const { return layout_; }
+  const data::PatchCache& cache() const { return opened_.cache; }
+  const std::string& layout() const { return opened_.layout; }
   const data::SearchHalves& halves() const { return halves_; }
   const data::Normalization& normalization() const { return normalization_; }
-  Objective objective() const;
-  int classes() const { return static_cast<int>(cache_.classes().size()); }
+  Objective objective() const { return objective_of(cache(), halves_.train); }
+  int classes() const { return static_cast<int>(cache().classes().size()); }
 
   /// Batches of an epoch that weights learn on.
   std::size_t train_batches() const { return train_->batches(); }
@@ -42,17 +35,13 @@ class SearchData {
   OwnedBatch alpha_batch(std::uint64_t index);
 
   /// The validation half without augmentation, in order, for the error of an epoch.
-  void start_evaluation();
-  std::optional<OwnedBatch> next_evaluation();
+  data::Loader& evaluation() { return *evaluation_; }
 
   double wait_seconds() const;  ///< that training has waited for data in this epoch
 
  private:
-  std::optional<OwnedBatch> owned(std::optional<data::Batch> batch) const;
-
   nets::Precision precision_;
-  std::string layout_;
-  data::PatchCache cache_;
+  OpenedPatches opened_;
   data::SearchHalves halves_;
   data::Normalization normalization_;
   std::unique_ptr<data::Loader> train_, alpha_, evaluation_;

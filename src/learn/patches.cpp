@@ -1,0 +1,144 @@
+#include "learn/patches.hpp"
+
+#include <cstdlib>
+#include <numeric>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <ATen/ops/from_blob.h>
+
+#include "core/progress.hpp"
+#include "data/dataset.hpp"
+
+namespace probedarts::learn {
+namespace {
+
+namespace fs = std::filesystem;
+
+fs::path cache_folder(const DataOptions& options) {
+  if (!options.cache.empty()) {
+    return options.cache;
+  }
+  if (const char* xdg = std::getenv("XDG_CACHE_HOME"); xdg != nullptr && *xdg != '\0') {
+    return fs::path(xdg) / "probedarts";
+  }
+  if (const char* home = std::getenv("HOME"); home != nullptr && *home != '\0') {
+    return fs::path(home) / ".cache" / "probedarts";
+  }
+  return fs::temp_directory_path() / "probedarts";
+}
+
+}  // namespace
+
+OpenedPatches open_patches(const DataOptions& options, const RunOptions& run, double valid_share) {
+  data::DatasetOptions reading;
+  reading.layout = options.layout;
+  reading.adp_level = options.adp_level;
+  reading.label_columns = options.label_columns;
+  reading.group_column = options.group_column;
+  reading.valid_share = valid_share;
+  reading.seed = run.seed;
+  const data::Dataset dataset = data::open_dataset(options.data, reading);
+  data::CacheOptions cache;
+  cache.size_px = options.size;
+  cache.folder = cache_folder(options);
+  cache.threads = run.threads;
+  cache.skip_unreadable = options.skip_unreadable;
+  OpenedPatches opened{dataset.layout, data::PatchCache::open(dataset, cache)};
+  if (!opened.cache.unreadable().empty()) {
+    print_line(fmt::format("{} unreadable images left out:", opened.cache.unreadable().size()));
+    for (const std::string& path : opened.cache.unreadable()) {
+      print_line("  " + path);
+    }
+  }
+  return opened;
+}
+
+data::Normalization normalization_of(const DataOptions& options, const data::PatchCache& cache) {
+  return options.normalize == "measured" ? cache.measured_normalization(data::Split::kTrain)
+                                         : *data::published_normalization(options.normalize);
+}
+
+data::LoaderOptions loader_options(const DataOptions& options, const RunOptions& run, int batch,
+                                   const data::Normalization& normalization) {
+  data::LoaderOptions loader;
+  loader.batch = static_cast<std::size_t>(batch);
+  loader.augmentation = augmentation_of(options);
+  loader.normalization = normalization;
+  loader.seed = run.seed;
+  loader.threads = run.loader_threads;
+  return loader;
+}
+
+data::LoaderOptions in_order(data::LoaderOptions options) {
+  options.augmentation = {};
+  options.shuffle = false;
+  options.drop_last = false;
+  options.stream = "evaluation";
+  return options;
+}
+
+std::vector<std::size_t> all_of(const data::PatchCache& cache, data::Split split) {
+  std::vector<std::size_t> indices(cache.count(split));
+  std::iota(indices.begin(), indices.end(), std::size_t{0});
+  return indices;
+}
+
+Objective objective_of(const data::PatchCache& cache, const std::vector<std::size_t>& indices) {
+  if (cache.kind() == data::LabelKind::kSingle) {
+    return Objective::cross_entropy();
+  }
+  std::vector<float> weights = data::class_weights(cache, indices);
+  return Objective::multi_label(
+      at::from_blob(weights.data(), {static_cast<std::int64_t>(weights.size())}).clone());
+}
+
+std::optional<OwnedBatch> next_batch(data::Loader& loader, const data::PatchCache& cache,
+                                     nets::Precision precision) {
+  std::optional<data::Batch> batch = loader.next();
+  if (!batch) {
+    return std::nullopt;
+  }
+  OwnedBatch result{std::move(*batch), {}};
+  data::Batch& memory = result.memory;
+  const auto count = static_cast<std::int64_t>(memory.count);
+  const auto classes = static_cast<std::int64_t>(cache.classes().size());
+  const at::Tensor pixels =
+      at::from_blob(memory.images.data(), {count, memory.size_px, memory.size_px, 3});
+  const at::ScalarType type = precision == nets::Precision::kFloat32 ? at::kFloat : at::kDouble;
+  result.tensors.images =
+      pixels.permute({0, 3, 1, 2}).to(type);  // channels-last memory, as it came
+  if (cache.kind() == data::LabelKind::kSingle) {
+    result.tensors.labels = at::from_blob(memory.labels.data(), {count}, at::kLong);
+  } else {
+    result.tensors.labels = at::from_blob(memory.targets.data(), {count, classes}).to(type);
+  }
+  return result;
+}
+
+PassFigures evaluate_pass(nets::Executor& executor, nets::NetworkState& network,
+                          const Objective& objective, data::Loader& loader,
+                          const data::PatchCache& cache, nets::Precision precision) {
+  PassFigures figures;
+  double correct = 0.0;
+  double decisions = 0.0;
+  loader.start_epoch(0);
+  while (const std::optional<OwnedBatch> batch = next_batch(loader, cache, precision)) {
+    const at::Tensor logits = executor
+                                  .forward(network, batch->tensors.images,
+                                           {nets::Mode::kEvaluate, nets::Wanted::kNothing})
+                                  .main;
+    const LossResult loss = objective.evaluate(logits, batch->tensors.labels, false);
+    const auto count = static_cast<std::uint64_t>(batch->tensors.count());
+    figures.loss += loss.loss * static_cast<double>(count);
+    figures.images += count;
+    correct += loss.correct;
+    decisions += loss.decisions;
+  }
+  figures.loss /= static_cast<double>(figures.images);
+  figures.error = 1.0 - correct / decisions;
+  return figures;
+}
+
+}  // namespace probedarts::learn

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "data/loader.hpp"
+#include "learn/loss.hpp"
+#include "learn/options.hpp"
+#include "nets/executor.hpp"
+#include "nets/network_state.hpp"
+
+/// From a data set on disk to batches of tensors: what the search, training and evaluation share.
+namespace probedarts::learn {
+
+/// A data set with its decoded patches.
+struct OpenedPatches {
+  std::string layout;
+  data::PatchCache cache;
+};
+
+/// Opens a data set and its cache; says on the error stream which images were left out.
+/// \param valid_share  see data::DatasetOptions. \throws UserError (docs/data.md).
+OpenedPatches open_patches(const DataOptions& options, const RunOptions& run,
+                           double valid_share = 0.0);
+
+/// The normalisation that `options.normalize` names.
+data::Normalization normalization_of(const DataOptions& options, const data::PatchCache& cache);
+
+/// Options of a loader of one epoch after the other, with augmentation.
+data::LoaderOptions loader_options(const DataOptions& options, const RunOptions& run, int batch,
+                                   const data::Normalization& normalization);
+
+/// The same without augmentation and in order, for errors and predictions.
+data::LoaderOptions in_order(data::LoaderOptions options);
+
+/// Every place of a split, in order.
+std::vector<std::size_t> all_of(const data::PatchCache& cache, data::Split split);
+
+/// The loss of a task; for several labels the classes are weighted by their shares of `indices` of
+/// the train split. \throws UserError when a class has no positive there.
+Objective objective_of(const data::PatchCache& cache, const std::vector<std::size_t>& indices);
+
+/// A mini-batch with the memory its tensors look into.
+struct OwnedBatch {
+  data::Batch memory;
+  LabelledBatch tensors;
+};
+
+/// What a loader serves, as tensors: images in channels-last memory, labels as LabelledBatch says.
+std::optional<OwnedBatch> next_batch(data::Loader& loader, const data::PatchCache& cache,
+                                     nets::Precision precision);
+
+/// Averages of one pass over images.
+struct PassFigures {
+  double loss = 0.0;
+  double error = 0.0;  ///< share of wrong decisions, 0..1
+  std::uint64_t images = 0;
+};
+
+/// One pass in evaluation mode over all that `loader` serves.
+PassFigures evaluate_pass(nets::Executor& executor, nets::NetworkState& network,
+                          const Objective& objective, data::Loader& loader,
+                          const data::PatchCache& cache, nets::Precision precision);
+
+}  // namespace probedarts::learn
