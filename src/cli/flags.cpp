@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <numeric>
 #include <sstream>
 
 #include <CLI/CLI.hpp>
@@ -15,22 +14,6 @@
 
 namespace probedarts::cli {
 namespace {
-
-/// Levenshtein distance.
-std::size_t distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t substituted = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({row[j] + 1, row[j - 1] + 1, substituted});
-    }
-  }
-  return row[b.size()];
-}
 
 std::vector<std::string> flag_names(const CLI::App& app) {
   std::vector<std::string> names;
@@ -88,19 +71,6 @@ std::string quoted_line(const std::string& text, std::size_t number) {
 }
 
 }  // namespace
-
-std::optional<std::string> nearest(const std::string& name, const std::vector<std::string>& known) {
-  std::optional<std::string> best;
-  std::size_t best_distance = std::min<std::size_t>(4, name.size() / 2 + 1);
-  for (const std::string& candidate : known) {
-    const std::size_t d = distance(name, candidate);
-    if (d < best_distance) {
-      best = candidate;
-      best_distance = d;
-    }
-  }
-  return best;
-}
 
 std::unique_ptr<CLI::App> make_parser(const std::string& description, const std::string& name) {
   auto app = std::make_unique<CLI::App>(description, name);

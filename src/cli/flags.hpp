@@ -5,11 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "core/nearest.hpp"  // what messages about misspelt names need
+
 namespace CLI {
 class App;
 }  // namespace CLI
 
 namespace probedarts::cli {
+
+using probedarts::nearest;
 
 /// A parser with our manners: defaults shown, unknown flags answered with the nearest known one.
 std::unique_ptr<CLI::App> make_parser(const std::string& description, const std::string& name);
@@ -27,9 +31,5 @@ std::vector<std::string> flags_from_toml(const std::string& path, const CLI::App
 /// when absent.
 std::optional<std::string> raw_value(const std::vector<std::string>& arguments,
                                      const std::string& flag);
-
-/// The known name nearest to a misspelt one (edit distance at most 3 and below half its length), if
-/// any.
-std::optional<std::string> nearest(const std::string& name, const std::vector<std::string>& known);
 
 }  // namespace probedarts::cli

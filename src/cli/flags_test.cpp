@@ -110,16 +110,6 @@ TEST(Parse, RefusesAnOptionWithoutItsValue) {
             "--epochs: 1 required INT missing; see probedarts demo --help");
 }
 
-TEST(Nearest, AllowsHalfTheLettersAndAtMostThreeToDiffer) {
-  EXPECT_EQ(nearest("epohcs", {"epochs", "optimizer"}), "epochs");
-  EXPECT_EQ(nearest("optimixxxr", {"optimizer"}), "optimizer");
-  EXPECT_EQ(nearest("optixxxxr", {"optimizer"}), std::nullopt);
-  EXPECT_EQ(nearest("ab", {"cd"}), std::nullopt);
-  EXPECT_EQ(nearest("", {"a"}), std::nullopt);
-}
-
-TEST(Nearest, TakesTheFirstOfEquals) { EXPECT_EQ(nearest("lx", {"lr", "la"}), "lr"); }
-
 TEST(RawValue, TakesTheLastInEitherForm) {
   EXPECT_EQ(raw_value({"--config", "a", "--config=b"}, "--config"), "b");
   EXPECT_EQ(raw_value({"--config=b", "--config", "a"}, "--config"), "a");

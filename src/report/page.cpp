@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include "core/errors.hpp"
+#include "core/escape.hpp"
 #include "core/version.hpp"
-#include "report/escape.hpp"
 #include "report/page_data.hpp"
 #include "report/page_files.hpp"
 #include "report/page_sections.hpp"

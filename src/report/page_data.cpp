@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include "report/escape.hpp"
+#include "core/escape.hpp"
 #include "report/findings.hpp"
 
 namespace probedarts::report {

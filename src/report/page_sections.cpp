@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include "report/escape.hpp"
+#include "core/escape.hpp"
 #include "report/findings.hpp"
 #include "space/draw_cell.hpp"
 

@@ -1,11 +1,11 @@
-#include "report/escape.hpp"
+#include "core/escape.hpp"
 
 #include <cmath>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-namespace probedarts::report {
+namespace probedarts {
 namespace {
 
 std::string replaced(std::string_view text, char what, std::string_view by) {
@@ -48,4 +48,4 @@ std::string json_number(double number) {
   return std::isfinite(number) ? fmt::format("{:.5g}", number) : "null";
 }
 
-}  // namespace probedarts::report
+}  // namespace probedarts

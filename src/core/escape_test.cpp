@@ -1,10 +1,10 @@
-#include "report/escape.hpp"
+#include "core/escape.hpp"
 
 #include <limits>
 
 #include <gtest/gtest.h>
 
-namespace probedarts::report {
+namespace probedarts {
 namespace {
 
 TEST(EscapeHtml, TurnsMarkupIntoReferences) {
@@ -35,4 +35,4 @@ TEST(JsonNumber, WritesNullForWhatJsonCannotSay) {
 }
 
 }  // namespace
-}  // namespace probedarts::report
+}  // namespace probedarts

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-namespace probedarts::report {
+namespace probedarts {
 
 /// Text for an HTML element or a quoted attribute: & < > " ' become references; bytes that are no
 /// UTF-8 become U+FFFD.
@@ -17,4 +17,4 @@ std::string json_text(std::string_view text);
 /// A JSON number with five significant digits; null when it is not finite.
 std::string json_number(double number);
 
-}  // namespace probedarts::report
+}  // namespace probedarts

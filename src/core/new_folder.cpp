@@ -1,0 +1,84 @@
+#include "core/new_folder.hpp"
+
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+#include <system_error>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/errors.hpp"
+#include "core/files.hpp"
+
+namespace probedarts {
+namespace {
+
+namespace fs = std::filesystem;
+
+[[noreturn]] void refuse_occupied(const fs::path& wanted) {
+  throw UserError(fmt::format(
+      "{}: exists and is not an empty folder; choose another one or remove it", wanted.string()));
+}
+
+fs::path without_trailing_slash(const fs::path& path) {
+  return path.has_filename() ? path : path.parent_path();
+}
+
+/// Makes the rename itself outlive a power cut. Some file systems cannot; the folder is there then
+/// all the same.
+void sync_folder(const fs::path& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd >= 0) {
+    ::fsync(fd);
+    ::close(fd);
+  }
+}
+
+}  // namespace
+
+NewFolder::NewFolder(fs::path wanted) : wanted_(fs::absolute(without_trailing_slash(wanted))) {
+  std::error_code error;
+  if (fs::exists(wanted_, error) &&
+      (!fs::is_directory(wanted_, error) || !fs::is_empty(wanted_, error))) {
+    refuse_occupied(wanted);
+  }
+  fs::create_directories(wanted_.parent_path(), error);
+  if (error) {
+    report_file_failure("make the folder", wanted_.parent_path(), error.value());
+  }
+  std::string name =
+      (wanted_.parent_path() / fmt::format(".{}.XXXXXX", wanted_.filename().string())).string();
+  if (::mkdtemp(name.data()) == nullptr) {
+    report_file_failure("make the folder", wanted_, errno);
+  }
+  path_ = name;
+  const mode_t mask = ::umask(0);  // mkdtemp makes private folders; this one is to be as any other
+  ::umask(mask);
+  ::chmod(path_.c_str(), 0777U & ~mask);
+}
+
+NewFolder::~NewFolder() {
+  if (!published_) {
+    std::error_code leftover;  // nothing more can be done about a folder that cannot be removed
+    fs::remove_all(path_, leftover);
+  }
+}
+
+void NewFolder::publish() {
+  std::error_code error;
+  fs::rename(path_, wanted_, error);  // also onto an empty folder
+  if (error == std::errc::directory_not_empty || error == std::errc::file_exists ||
+      error == std::errc::not_a_directory) {
+    refuse_occupied(wanted_);
+  }
+  if (error) {
+    report_file_failure("make the folder", wanted_, error.value());
+  }
+  published_ = true;
+  sync_folder(wanted_.parent_path());
+}
+
+}  // namespace probedarts
