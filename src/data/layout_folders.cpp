@@ -1,7 +1,5 @@
 // Layout "class folders": [train|valid|test/]CLASS/image.
 #include <algorithm>
-#include <array>
-#include <cctype>
 #include <map>
 
 #include <fmt/format.h>
@@ -11,14 +9,6 @@
 
 namespace probedarts::data {
 namespace {
-
-bool is_image(const std::filesystem::path& path) {
-  std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  constexpr std::array kEndings = {".png", ".jpg", ".jpeg", ".tif", ".tiff"};
-  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end() && is_file(path);
-}
 
 std::vector<std::filesystem::path> folders_in(const std::filesystem::path& folder) {
   std::vector<std::filesystem::path> folders = list_folder(folder);

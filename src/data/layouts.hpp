@@ -59,6 +59,9 @@ void sort_class_names(std::vector<std::string>& names);
 /// listed.
 std::vector<std::filesystem::path> list_folder(const std::filesystem::path& folder);
 
+/// Whether it is a file that ends as images do: .png, .jpg, .jpeg, .tif or .tiff, in any case.
+bool is_image(const std::filesystem::path& path);
+
 bool is_file(const std::filesystem::path& path);
 bool is_folder(const std::filesystem::path& path);
 

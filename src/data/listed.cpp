@@ -1,6 +1,7 @@
 // What the layouts share: images that a table lists, folder entries, names of splits and classes.
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 #include <map>
 #include <system_error>
@@ -167,6 +168,14 @@ std::vector<std::filesystem::path> list_folder(const std::filesystem::path& fold
   }
   std::sort(entries.begin(), entries.end());
   return entries;
+}
+
+bool is_image(const std::filesystem::path& path) {
+  std::string ending = path.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  constexpr std::array kEndings = {".png", ".jpg", ".jpeg", ".tif", ".tiff"};
+  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end() && is_file(path);
 }
 
 bool is_file(const std::filesystem::path& path) {

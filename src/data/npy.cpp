@@ -1,5 +1,6 @@
 #include "data/npy.hpp"
 
+#include <bit>
 #include <cctype>
 #include <charconv>
 #include <string>
@@ -216,6 +217,39 @@ std::vector<std::int64_t> parse_npy_indices(std::string_view bytes,
 
 std::vector<std::int64_t> read_npy_indices(const std::filesystem::path& file) {
   return parse_npy_indices(read_file(file), file);
+}
+
+std::string format_npy(std::span<const float> values, const std::vector<std::size_t>& shape) {
+  std::string sides;
+  std::size_t count = 1;
+  for (const std::size_t side : shape) {
+    sides += fmt::format("{}{}", sides.empty() ? "" : ", ", side);
+    count *= side;
+  }
+  require(count == values.size(), "an array's values fill its shape");
+  if (shape.size() == 1) {
+    sides += ',';  // a tuple of one
+  }
+  std::string header =
+      fmt::format("{{'descr': '<f4', 'fortran_order': False, 'shape': ({}), }}", sides);
+  constexpr std::size_t kBefore = 10;  // magic, version, length of the header
+  while ((kBefore + header.size() + 1) % 64 != 0) {
+    header += ' ';
+  }
+  header += '\n';
+  std::string bytes(kMagic);
+  for (const std::size_t byte :
+       {std::size_t{1}, std::size_t{0}, header.size() & 0xFF, header.size() >> 8}) {
+    bytes += static_cast<char>(byte);
+  }
+  bytes += header;
+  for (const float value : values) {
+    const auto bits = std::bit_cast<std::uint32_t>(value);
+    for (int k = 0; k < 4; ++k) {
+      bytes += static_cast<char>((bits >> (8 * k)) & 0xFFU);
+    }
+  }
+  return bytes;
 }
 
 }  // namespace probedarts::data

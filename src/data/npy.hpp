@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -16,5 +19,9 @@ std::vector<std::int64_t> read_npy_indices(const std::filesystem::path& file);
 /// The same from memory; `named` is the file in error messages.
 std::vector<std::int64_t> parse_npy_indices(std::string_view bytes,
                                             const std::filesystem::path& named);
+
+/// The bytes of a float32 array as numpy.save writes it (format version 1.0, C order).
+/// \throws Bug when the values do not fill the shape.
+std::string format_npy(std::span<const float> values, const std::vector<std::size_t>& shape);
 
 }  // namespace probedarts::data

@@ -144,5 +144,23 @@ TEST(ParseNpy, SurvivesMutations) {
   EXPECT_GT(refused, 0);
 }
 
+TEST(FormatNpy, WritesWhatNumpySaveWrites) {
+  const std::vector<float> values = {1.0F, -2.5F, 0.0F, 3.0F, 4.0F, 5.0F};
+  const std::string bytes = format_npy(values, {2, 3});
+  // From numpy/lib/format.py: the header is padded with spaces so that the data begin at a multiple
+  // of 64 bytes.
+  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }";
+  header.resize(117, ' ');
+  EXPECT_EQ(bytes.substr(0, 10), std::string("\x93NUMPY\x01\x00\x76\x00", 10));
+  EXPECT_EQ(bytes.substr(10, 118), header + "\n");
+  EXPECT_EQ(bytes.substr(128, 8), std::string("\x00\x00\x80\x3f\x00\x00\x20\xc0", 8));
+  EXPECT_EQ(bytes.size(), 128U + 24U);
+}
+
+TEST(FormatNpy, WritesAVectorAsATupleOfOne) {
+  const std::vector<float> values = {1.0F};
+  EXPECT_NE(format_npy(values, {1}).find("'shape': (1,), }"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace probedarts::data
