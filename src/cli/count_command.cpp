@@ -8,12 +8,10 @@
 
 #include "cli/command.hpp"
 #include "cli/flags.hpp"
-#include "cli/genotype_source.hpp"
+#include "cli/network_source.hpp"
 #include "core/errors.hpp"
 #include "nets/count.hpp"
-#include "nets/layout.hpp"
 #include "nets/zoo.hpp"
-#include "space/published.hpp"
 
 namespace probedarts::cli {
 namespace {
@@ -23,12 +21,7 @@ using nlohmann::json;
 constexpr int kMaxSizePx = 65536;
 constexpr const char* kCellFlags[] = {"--channels", "--cells", "--stem"};
 
-struct Request {
-  std::string network;
-  std::string genotype;
-  std::string stem = "pathology";
-  int channels = 36;
-  int cells = 4;
+struct Request : NetworkSource {
   int classes = 33;
   int size_px = 272;
   bool as_json = false;
@@ -53,54 +46,6 @@ std::unique_ptr<CLI::App> make_count_parser(Request& request) {
   return app;
 }
 
-std::vector<std::string> known_networks() {
-  std::vector<std::string> names;
-  for (const auto& group : {nets::zoo_names(), space::published_names()}) {
-    names.insert(names.end(), group.begin(), group.end());
-  }
-  return names;
-}
-
-space::NetworkSpec derived_spec(const space::Genotype& genotype, const Request& request) {
-  const auto stem = space::stem_named(request.stem);
-  if (!stem) {
-    throw UserError(fmt::format("--stem: '{}' is unknown; use cifar or pathology", request.stem));
-  }
-  space::NetworkSpec spec;
-  spec.stem = *stem;
-  spec.channels = request.channels;
-  spec.cells = request.cells;
-  spec.classes = request.classes;
-  spec.nodes = genotype.nodes();
-  spec.genotype = genotype;
-  return spec;
-}
-
-nets::LayerGraph derived_network(const space::Genotype& genotype, const Request& request) {
-  const space::NetworkSpec spec = derived_spec(genotype, request);
-  const nets::NetworkLayout layout = nets::lay_out(spec);
-  space::validate_image_size(spec, request.size_px, request.size_px);
-  return nets::lower(layout);
-}
-
-nets::LayerGraph zoo_network(const Request& request, const CLI::App& app) {
-  const std::vector<std::string> names = known_networks();
-  if (std::find(names.begin(), names.end(), request.network) == names.end()) {
-    const auto near = nearest(request.network, names);
-    throw UserError(
-        near ? fmt::format("--network: '{}' is unknown; did you mean '{}'?", request.network, *near)
-             : fmt::format("--network: '{}' is unknown; use one of {}", request.network,
-                           fmt::join(names, ", ")));
-  }
-  for (const char* flag : kCellFlags) {
-    if (app.count(flag) > 0) {
-      throw UserError(fmt::format("{}: the network '{}' has no such choice; use it with --genotype",
-                                  flag, request.network));
-    }
-  }
-  return nets::make_zoo_network(request.network, request.classes);
-}
-
 nets::LayerGraph network_of(const Request& request, const CLI::App& app) {
   if (request.network.empty() == request.genotype.empty()) {
     throw UserError("count: give either --network NAME or --genotype CELL");
@@ -109,13 +54,16 @@ nets::LayerGraph network_of(const Request& request, const CLI::App& app) {
     throw UserError(
         fmt::format("--size: {} px is out of range; use 1 to {}", request.size_px, kMaxSizePx));
   }
-  if (!request.genotype.empty()) {
-    return derived_network(read_genotype(request.genotype, "--genotype"), request);
+  if (!is_of_cells(request)) {
+    for (const char* flag : kCellFlags) {
+      if (app.count(flag) > 0) {
+        throw UserError(
+            fmt::format("{}: the network '{}' has no such choice; use it with --genotype", flag,
+                        request.network));
+      }
+    }
   }
-  if (const auto genotype = space::published_genotype(request.network)) {
-    return derived_network(*genotype, request);
-  }
-  return zoo_network(request, app);
+  return make_network(request, request.classes, request.size_px);
 }
 
 json to_json(const nets::NetworkCount& count, const std::string& network, const Request& request) {

@@ -1,0 +1,103 @@
+#include "explain/grad_cam.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include <fmt/format.h>
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/grad_mode.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "core/errors.hpp"
+#include "core/nearest.hpp"
+#include "nets/composed_executor.hpp"
+#include "nets/run_layers.hpp"
+
+namespace probedarts::explain {
+namespace {
+
+std::vector<float> to_floats(const at::Tensor& tensor) {
+  const at::Tensor flat = tensor.detach().to(at::kFloat).contiguous();
+  return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
+}
+
+HeatMap weighed(const at::Tensor& gradient, const at::Tensor& maps, CamMethod method) {
+  const at::Tensor weights =
+      method == CamMethod::kGradCam ? gradient.mean({2, 3}, /*keepdim=*/true) : gradient;
+  const at::Tensor sum = weights.mul(maps.detach()).sum(1);
+  return {static_cast<int>(sum.size(1)), static_cast<int>(sum.size(2)), to_floats(sum)};
+}
+
+/// All names under which a layer or a block can be meant.
+std::vector<std::string> names_of(const nets::LayerGraph& graph) {
+  std::set<std::string> names = {"last_conv"};
+  for (const nets::Layer& layer : graph.layers) {
+    names.insert(layer.name);
+    for (std::size_t dot = layer.name.find('.'); dot != std::string::npos;
+         dot = layer.name.find('.', dot + 1)) {
+      names.insert(layer.name.substr(0, dot));
+    }
+  }
+  return {names.begin(), names.end()};
+}
+
+std::size_t layer_of(const nets::LayerGraph& graph, const std::string& name) {
+  if (name == "last_conv") {
+    return nets::last_convolution(graph);
+  }
+  if (const auto layer = nets::layer_named(graph, name)) {
+    return *layer;
+  }
+  const auto near = nearest(name, names_of(graph));
+  throw UserError(fmt::format(
+      "--layer: {} has no layer '{}'; {}", graph.name, name,
+      near ? fmt::format("did you mean '{}'?", *near)
+           : std::string("`probedarts count` lists the layers, and last_conv is the default")));
+}
+
+}  // namespace
+
+CamResult class_activation(const nets::LayerGraph& graph, const nets::NetworkState& state,
+                           const at::Tensor& image, std::size_t layer,
+                           std::span<const std::optional<int>> classes, CamMethod method) {
+  require(image.dim() == 4 && image.size(0) == 1, "one image, [1, 3, H, W]");
+  const at::AutoGradMode record(true);
+  const std::vector<at::Tensor> parameters = nets::split_parameters(graph, state.weights.detach());
+  const nets::LayerRun run =
+      nets::run_layers(graph, {parameters, state.statistics}, image.detach(), {layer});
+  CamResult result;
+  result.logits = to_floats(run.logits);
+  if (!std::all_of(result.logits.begin(), result.logits.end(),
+                   [](float logit) { return std::isfinite(logit); })) {
+    throw Diverged(fmt::format("{}: a logit is not finite; its weights are of no use", graph.name));
+  }
+  const at::Tensor& maps = run.activations[0];
+  require(maps.dim() == 4, "the layer to explain has maps");
+  const auto most = std::max_element(result.logits.begin(), result.logits.end());
+  const int top = static_cast<int>(most - result.logits.begin());
+  for (const std::optional<int> wanted : classes) {
+    const int c = wanted.value_or(top);
+    require(c >= 0 && c < graph.classes, "a class is an output of the network");
+    const at::Tensor gradient = torch::autograd::grad({run.logits.select(1, c).sum()}, {maps}, {},
+                                                      /*retain_graph=*/true)[0];
+    result.classes.push_back(c);
+    result.raw.push_back(weighed(gradient, maps, method));
+  }
+  return result;
+}
+
+std::size_t layer_to_explain(const nets::LayerGraph& graph, const std::string& name, int size_px) {
+  const std::size_t layer = layer_of(graph, name);
+  const nets::MapShape shape = nets::infer_shapes(graph, size_px, size_px)[layer];
+  if (shape.height * shape.width == 1) {
+    throw UserError(fmt::format(
+        "--layer: '{}' of {} has a single pixel for images of {} px, so no heat map; use an "
+        "earlier layer or a larger --size",
+        graph.layers[layer].name, graph.name, size_px));
+  }
+  return layer;
+}
+
+}  // namespace probedarts::explain
