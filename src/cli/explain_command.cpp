@@ -16,6 +16,7 @@
 #include "data/dataset.hpp"
 #include "data/image_list.hpp"
 #include "data/loader.hpp"
+#include "explain/choose_layer.hpp"
 #include "explain/explain.hpp"
 #include "explain/open_checkpoint.hpp"
 
@@ -125,6 +126,7 @@ void check(const Request& request) {
   const std::map<const char*, const std::vector<std::string>*> lists = {
       {"--network", &request.networks},
       {"--genotype", &request.genotypes},
+      {"--layer", &request.layers},
       {"--name", &request.names}};
   for (const auto& [flag, given] : lists) {
     const bool one_for_all = given->size() == 1 && std::string(flag) != "--name";
@@ -228,17 +230,25 @@ Networks open_networks(const Request& request, const data::Dataset* dataset) {
   facts.size_px = request.size_px;
   const std::vector<std::string> names = network_names(request);
   const auto one_of = [](const std::vector<std::string>& given, std::size_t i) {
-    return given.empty() ? std::string() : given[given.size() == 1 ? 0 : i];
+    const std::size_t at = given.size() == 1 ? 0 : i;
+    return at < given.size() ? given[at] : std::string();
   };
-  Networks networks;
+  std::vector<nets::LayerGraph> graphs;
   for (std::size_t i = 0; i < request.checkpoints.size(); ++i) {
     NetworkSource source = request.source;
     source.network = one_of(request.networks, i);
     source.genotype = one_of(request.genotypes, i);
+    graphs.push_back(make_network(source, static_cast<int>(facts.classes.size()), request.size_px));
+    graphs.back().name = names[i];
+    if (const std::string layer = one_of(request.layers, i); !layer.empty()) {
+      explain::layer_to_explain(graphs.back(), layer, request.size_px);  // before anything is read
+    }
+  }
+  Networks networks;
+  for (std::size_t i = 0; i < graphs.size(); ++i) {
     facts.name = names[i];
-    networks.push_back(explain::open_checkpoint(
-        request.checkpoints[i],
-        make_network(source, static_cast<int>(facts.classes.size()), request.size_px), facts));
+    networks.push_back(
+        explain::open_checkpoint(request.checkpoints[i], std::move(graphs[i]), facts));
   }
   return networks;
 }

@@ -20,6 +20,7 @@
 #include "core/progress.hpp"
 #include "data/image.hpp"
 #include "data/npy.hpp"
+#include "explain/choose_layer.hpp"
 #include "explain/contact_sheet.hpp"
 #include "explain/grad_cam.hpp"
 #include "explain/heat_map.hpp"

@@ -2,7 +2,6 @@
 
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "core/tensor_fwd.hpp"
@@ -25,18 +24,12 @@ struct CamResult {
 /// single- and multi-label networks are treated alike.
 ///
 /// \param image    [1, 3, H, W], normalised; float32 or float64 as the state.
-/// \param layer    index of a layer whose output is a map (see layer_to_explain).
+/// \param layer    index of a layer whose output is a map (see choose_layer.hpp).
 /// \param classes  indices of outputs; nothing stands for the one of the largest logit.
 /// \throws UserError for an image that is too small. \throws Diverged when a logit is not finite.
 /// Cost: one forward pass, and a backward pass from the logits to the layer for each class.
 CamResult class_activation(const nets::LayerGraph& graph, const nets::NetworkState& state,
                            const at::Tensor& image, std::size_t layer,
                            std::span<const std::optional<int>> classes, CamMethod method);
-
-/// The layer a user names: a layer or a block ("cells.3", "features.18"; the output of the block),
-/// or the last convolution for "last_conv".
-/// \throws UserError for an unknown name (with the nearest known one), and for a layer that has a
-/// single pixel for images of this size and so no places to tell apart.
-std::size_t layer_to_explain(const nets::LayerGraph& graph, const std::string& name, int size_px);
 
 }  // namespace probedarts::explain

@@ -9,6 +9,7 @@
 #include "core/files.hpp"
 #include "data/image.hpp"
 #include "exchange/read_checkpoint.hpp"
+#include "explain/choose_layer.hpp"
 #include "explain/grad_cam.hpp"
 #include "explain/input.hpp"
 #include "nets/layout.hpp"

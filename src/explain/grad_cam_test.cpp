@@ -11,6 +11,7 @@
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
+#include "explain/choose_layer.hpp"
 #include "nets/composed_executor.hpp"
 #include "nets/layer_builder.hpp"
 #include "nets/run_layers.hpp"
