@@ -97,7 +97,11 @@ std::optional<int> parse(CLI::App& app, std::vector<std::string> arguments) {
   } catch (const CLI::ParseError& error) {
     throw UserError(fmt::format("{}; see {} --help", error.what(), app.get_name()));
   }
-  const std::vector<std::string> extras = app.remaining();
+  std::vector<std::string> extras = app.remaining();
+  const auto has_place = [](const CLI::Option* option) { return option->get_positional(); };
+  if (!app.get_options(has_place).empty()) {
+    std::erase(extras, "--");  // "no flag follows": CLI11 keeps it unless it ended a list of values
+  }
   if (!extras.empty()) {
     unknown_flag(app, extras.front());
   }

@@ -85,6 +85,24 @@ TEST(Parse, PrintsHelpAndIsDone) {
   EXPECT_THAT(::testing::internal::GetCapturedStdout(), ::testing::HasSubstr("--optimizer"));
 }
 
+TEST(Parse, EndsAListOfValuesAtTwoDashes) {
+  Demo demo;
+  std::vector<std::string> files;
+  demo.app->add_option("files", files, "files");
+  EXPECT_EQ(parse(*demo.app, {"--columns", "a", "b", "--", "c", "d"}), std::nullopt);
+  EXPECT_THAT(demo.columns, ElementsAre("a", "b"));
+  EXPECT_THAT(files, ElementsAre("c", "d"));
+}
+
+TEST(Parse, TakesNoFlagsAfterTwoDashes) {
+  Demo demo;
+  std::vector<std::string> files;
+  demo.app->add_option("files", files, "files");
+  EXPECT_EQ(parse(*demo.app, {"--epochs", "3", "--", "-c", "d"}), std::nullopt);
+  EXPECT_EQ(demo.epochs, 3);
+  EXPECT_THAT(files, ElementsAre("-c", "d"));
+}
+
 TEST(Parse, NamesTheNearestOptionOfAMisspeltOne) {
   EXPECT_EQ(Demo().refusal({"--epoch", "3"}), "unknown option '--epoch'; did you mean '--epochs'?");
   EXPECT_EQ(Demo().refusal({"--optimiser=sgd"}),
