@@ -1,0 +1,112 @@
+#include "study/plan.hpp"
+
+#include <set>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace probedarts::study {
+namespace {
+
+const KnownFlags kKnown = {{"channels"}, {"channels", "cells", "size"}, {"resnet18"}};
+
+Plan plan_of(const std::string& text) { return make_plan(parse_study(text, "s.toml", kKnown)); }
+
+const std::string kWhole = R"(
+phases = ["search", "quick", "select", "final"]
+seeds = [1, 2]
+[grid]
+data = "tiles"
+nodes = [2, 3]
+[rows]
+networks = "resnet18"
+genotypes = "DARTS_ADP_N2"
+random = 3
+[final]
+runs = 2
+cells = 20
+)";
+
+TEST(Plan, HasARowForEachSettingItsRandomCellsAndEachPeer) {
+  std::vector<std::string> names;
+  for (const Row& row : plan_of(kWhole).rows) {
+    names.push_back(row.name);
+  }
+  EXPECT_THAT(names, ::testing::ElementsAre("N=2", "N=3", "random N=2", "random N=3",
+                                            "DARTS_ADP_N2", "resnet18"));
+}
+
+TEST(Plan, PutsEveryTaskAfterAllItNeeds) {
+  const Plan plan = plan_of(kWhole);
+  std::set<std::string> ids;
+  for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
+    for (const std::size_t need : plan.tasks[i].needs) {
+      EXPECT_LT(need, i);
+    }
+    EXPECT_TRUE(ids.insert(plan.tasks[i].id).second);
+  }
+  // 2 settings: 2 searches, 2 quick, 1 select, 2 final, 2 tests; 2 random rows: 3, 1, 2, 2;
+  // 2 peers: 2 final, 2 tests.
+  EXPECT_EQ(plan.tasks.size(), 2U * 9U + 2U * 8U + 2U * 4U);
+}
+
+TEST(Plan, TrainsWhatTheSelectionChose) {
+  const Plan plan = plan_of(kWhole);
+  const Row& row = plan.rows[0];
+  const Task& final = plan.tasks[row.trained[0].trainings[0]];
+  EXPECT_THAT(final.needs, ::testing::ElementsAre(*row.select));
+  EXPECT_THAT(final.arguments,
+              ::testing::ElementsAre("train", "--data=tiles", "--cells=20",
+                                     "--genotype={selected:" + plan.tasks[*row.select].id + "}",
+                                     "--seed=1"));
+}
+
+TEST(Plan, GivesRandomCellsTheSeedsOfTheSearchesFirst) {
+  const Plan plan = plan_of(kWhole);
+  std::vector<std::uint64_t> seeds;
+  for (const std::size_t quick : plan.rows[2].quicks) {
+    seeds.push_back(plan.tasks[quick].seed);
+  }
+  EXPECT_THAT(seeds, ::testing::ElementsAre(1, 2, 3));
+}
+
+TEST(Plan, KeepsTheNamesOfWhatItHasInCommonWithAnother) {
+  const std::string small = "phases = [\"search\"]\nseeds = [1]\n[grid]\ndata = \"d\"\nnodes = 2\n";
+  const std::string large =
+      "name = \"x\"\nphases = [\"search\"]\nseeds = [1, 2]\n[grid]\ndata = \"d\"\nnodes = [2, 3]\n";
+  EXPECT_EQ(plan_of(small).tasks[0].id, plan_of(large).tasks[0].id);
+}
+
+TEST(Plan, GivesAnotherNameToAnythingThatComputesSomethingElse) {
+  const std::string base = "phases = [\"search\"]\nseeds = [1]\n[grid]\ndata = \"d\"\nnodes = 2\n";
+  const std::string first = plan_of(base).tasks[0].id;
+  EXPECT_NE(first, plan_of(base + "lr = 0.1\n").tasks[0].id);
+  EXPECT_NE(first, plan_of(base + "[search]\nepochs = 3\n").tasks[0].id);
+  EXPECT_NE(first, plan_of(base + "[options]\nchannels = 4\n").tasks[0].id);
+}
+
+TEST(Plan, TrainsPeersQuicklyWhenNothingIsFinal) {
+  const Plan plan = plan_of(
+      "phases = [\"quick\"]\nseeds = [5, 6]\n[grid]\ndata = \"d\"\n[rows]\nnetworks = "
+      "\"resnet18\"\n");
+  ASSERT_EQ(plan.rows.size(), 1U);
+  EXPECT_EQ(plan.rows[0].quicks.size(), 2U);
+  EXPECT_THAT(plan.tasks[0].arguments,
+              ::testing::ElementsAre("train", "--data=d", "--network=resnet18", "--seed=5"));
+}
+
+TEST(Plan, RetrainsAtEachResolutionAndOnEachOtherDataSet) {
+  const Plan plan = plan_of(
+      "phases = [\"final\", \"transfer\", \"resolution\"]\n[grid]\ndata = \"d\"\nsize = 64\n"
+      "[rows]\nnetworks = \"resnet18\"\n[transfer]\ndata = \"e/f\"\nruns = 1\n"
+      "[resolution]\nsizes = [34, 68]\nruns = 1\n");
+  const Row& row = plan.rows[0];
+  ASSERT_EQ(row.trained.size(), 4U);
+  EXPECT_EQ(row.trained[1].what, "f");
+  EXPECT_EQ(row.trained[3].what, "68 px");
+  EXPECT_THAT(plan.tasks[row.trained[1].trainings[0]].arguments, ::testing::Contains("--data=e/f"));
+  EXPECT_THAT(plan.tasks[row.trained[3].trainings[0]].arguments, ::testing::Contains("--size=68"));
+}
+
+}  // namespace
+}  // namespace probedarts::study

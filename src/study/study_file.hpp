@@ -1,0 +1,67 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+/// The study file: the protocol of many runs as one TOML document (docs/study.md).
+namespace probedarts::study {
+
+/// The steps of the protocol, in their order.
+enum class Phase { kSearch, kQuick, kSelect, kFinal, kTransfer, kResolution };
+inline constexpr std::string_view kPhaseNames[] = {"search", "quick",    "select",
+                                                   "final",  "transfer", "resolution"};
+
+std::string_view name_of(Phase phase);
+
+/// Flags of a command with their values as text, in the order of the file's keys (sorted).
+using FlagValues = std::vector<std::pair<std::string, std::string>>;
+
+/// A phase that the study has, and its table.
+struct PhaseSettings {
+  Phase phase = Phase::kSearch;
+  std::optional<int> epochs;      ///< nothing: the command's own default
+  int runs = 3;                   ///< final, transfer, resolution: trainings of each network
+  std::vector<std::string> data;  ///< transfer: the other data sets
+  std::vector<int> sizes;         ///< resolution: sides of the images, px
+  FlagValues flags;               ///< further flags of the command
+};
+
+/// One setting of the grid. Values are text as the flags take it; empty: the command's default.
+struct GridPoint {
+  std::string data, nodes, cells, optimizer, lr, order, size;
+};
+
+struct Study {
+  std::string name;
+  std::vector<GridPoint> points;     ///< all combinations, in the order of the file
+  std::vector<std::uint64_t> seeds;  ///< of the searches and of their quick trainings
+  std::vector<PhaseSettings> phases;
+  FlagValues search_flags, train_flags;  ///< of [options], for the commands that know them
+  std::vector<std::string> networks;     ///< rows: networks of the zoo
+  std::vector<std::string> genotypes;    ///< rows: published cells
+  int random_cells = 0;                  ///< rows: so many for each N, L, data and size
+
+  const PhaseSettings* phase(Phase which) const;  ///< null when the study leaves it out
+};
+
+/// Flags that the commands know; given from outside because this room knows no command.
+struct KnownFlags {
+  std::vector<std::string> search;
+  std::vector<std::string> train;
+  std::vector<std::string> networks;  ///< of the zoo
+};
+
+/// Reads a study from TOML text. \param where  names the file in messages.
+/// \throws UserError one sentence: no TOML, unknown key, value of the wrong kind or out of range,
+/// empty grid, phases out of order or without those they need, nothing to run.
+Study parse_study(std::string_view text, const std::string& where, const KnownFlags& known);
+
+/// \throws UserError when a data set of the study is no folder.
+void require_data(const Study& study, const std::string& where);
+
+}  // namespace probedarts::study
