@@ -1,0 +1,111 @@
+#include "study/ledger.hpp"
+
+#include <chrono>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "core/files.hpp"
+#include "support/scratch_folder.hpp"
+
+namespace probedarts::study {
+namespace {
+
+using probedarts::testing::ScratchFolder;
+
+TEST(Claims, BelongToOneAtATime) {
+  const ScratchFolder scratch;
+  const Ledger ledger(scratch.path() / "ledger", 600.0);
+  auto first = ledger.claim("a");
+  ASSERT_TRUE(first.has_value());
+  EXPECT_FALSE(ledger.claim("a").has_value());
+  EXPECT_TRUE(ledger.claim("b").has_value());
+  first.reset();
+  EXPECT_TRUE(ledger.claim("a").has_value());
+}
+
+TEST(Claims, OfADeadProcessAreTakenOver) {
+  const ScratchFolder scratch;
+  const Ledger ledger(scratch.path() / "ledger", 600.0);
+  char host[256] = {};
+  ASSERT_EQ(gethostname(host, sizeof(host) - 1), 0);
+  // This process's number with another start: a process that is gone.
+  scratch.write("ledger/claims/a.claim.1", std::string("{\"host\":\"") + host + "\",\"pid\":" +
+                                               std::to_string(getpid()) + ",\"start\":\"1\"}\n");
+  EXPECT_FALSE(ledger.holder("a").has_value());
+  const auto claim = ledger.claim("a");
+  ASSERT_TRUE(claim.has_value());
+  EXPECT_TRUE(std::filesystem::exists(scratch.path() / "ledger/claims/a.claim.2"));
+  EXPECT_FALSE(claim->lost());
+}
+
+TEST(Claims, OfAnotherMachineAreKeptWhileTheyAreFresh) {
+  const ScratchFolder scratch;
+  const Ledger ledger(scratch.path() / "ledger", 600.0);
+  const auto file =
+      scratch.write("ledger/claims/a.claim.1", R"({"host":"elsewhere","pid":1,"start":"1"})");
+  EXPECT_FALSE(ledger.claim("a").has_value());
+  EXPECT_EQ(ledger.holder("a"), "process 1 on elsewhere");
+  const auto old = std::filesystem::last_write_time(file) - std::chrono::seconds(700);
+  std::filesystem::last_write_time(file, old);
+  EXPECT_TRUE(ledger.claim("a").has_value());
+}
+
+TEST(Claims, AreLostToWhoeverTookThemOver) {
+  const ScratchFolder scratch;
+  const Ledger ledger(scratch.path() / "ledger", 600.0);
+  const auto claim = ledger.claim("a");
+  scratch.write("ledger/claims/a.claim.2", R"({"host":"elsewhere","pid":1,"start":"1"})");
+  EXPECT_TRUE(claim->lost());
+}
+
+TEST(Claims, WithoutContentAreJudgedByTheirAge) {
+  const ScratchFolder scratch;
+  const Ledger ledger(scratch.path() / "ledger", 600.0);
+  scratch.write("ledger/claims/a.claim.1", "");
+  EXPECT_FALSE(ledger.claim("a").has_value());
+}
+
+TEST(Claims, OfTheDeadAreCleanedAwayAndThoseOfTheLivingKept) {
+  const ScratchFolder scratch;
+  const Ledger ledger(scratch.path() / "ledger", 600.0);
+  const auto living = ledger.claim("b");
+  const auto file =
+      scratch.write("ledger/claims/a.claim.3", R"({"host":"elsewhere","pid":1,"start":"1"})");
+  std::filesystem::last_write_time(
+      file, std::filesystem::last_write_time(file) - std::chrono::seconds(700));
+  ledger.clean();
+  EXPECT_FALSE(std::filesystem::exists(file));
+  EXPECT_FALSE(living->lost());
+}
+
+TEST(Records, AreReadBackAsWritten) {
+  const ScratchFolder scratch;
+  const Ledger ledger(scratch.path() / "ledger", 600.0);
+  EXPECT_FALSE(ledger.record("a").has_value());
+  ledger.write("a", {true, "", 0, 1.5, 20.0, R"({"error":0.25})"});
+  const auto record = ledger.record("a");
+  ASSERT_TRUE(record.has_value());
+  EXPECT_TRUE(record->done);
+  EXPECT_EQ(record->seconds, 1.5);
+  EXPECT_EQ(record->result, R"({"error":0.25})");
+  EXPECT_EQ(ledger.ended(), std::vector<std::string>{"a"});
+  ledger.forget("a");
+  EXPECT_FALSE(ledger.record("a").has_value());
+}
+
+TEST(Records, ThatAreDamagedAreNamed) {
+  const ScratchFolder scratch;
+  const Ledger ledger(scratch.path() / "ledger", 600.0);
+  const auto file = scratch.write("ledger/a.json", "{\"done\": tr");
+  try {
+    ledger.record("a");
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.what(),
+              "study: '" + file.string() + "' is damaged; delete it to repeat the run");
+  }
+}
+
+}  // namespace
+}  // namespace probedarts::study

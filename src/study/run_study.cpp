@@ -1,0 +1,509 @@
+#include "study/run_study.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <limits>
+#include <map>
+#include <optional>
+#include <thread>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/errors.hpp"
+#include "core/files.hpp"
+#include "core/progress.hpp"
+#include "study/child_process.hpp"
+
+namespace probedarts::study {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr double kRenewSeconds = 15.0;
+constexpr double kLookAroundSeconds = 1.0;  ///< between looks at what other processes finished
+constexpr auto kPause = std::chrono::milliseconds(10);
+
+bool settled(TaskState state) {
+  return state == TaskState::kDone || state == TaskState::kFailed || state == TaskState::kBlocked;
+}
+
+/// The last line that is not empty.
+std::string last_line(const fs::path& path) {
+  std::error_code none;
+  if (!fs::exists(path, none)) {
+    return "";
+  }
+  std::string text = read_file(path);
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) {
+    text.pop_back();
+  }
+  const std::size_t line = text.rfind('\n');
+  return line == std::string::npos ? text : text.substr(line + 1);
+}
+
+std::string failure_reason(int exit_code, const fs::path& log) {
+  std::string said = last_line(log);
+  constexpr std::string_view kName = "probedarts: ";
+  if (said.starts_with(kName)) {
+    said.erase(0, kName.size());
+  }
+  if (exit_code == 128 + SIGKILL) {
+    return "killed by the system, most likely out of memory";
+  }
+  if (exit_code == 3) {
+    return "diverged: " + said;
+  }
+  return said.empty() ? fmt::format("ended with exit code {}", exit_code) : said;
+}
+
+/// What a run printed, with its errors as epochs.jsonl has them: a run that was killed between its
+/// last epoch and our record is resumed with nothing left to do, and then prints errors of 0.
+/// \throws json::exception when a line is malformed.
+std::string result_of_run(const std::string& printed, const fs::path& epochs_jsonl) {
+  if (!fs::exists(epochs_jsonl)) {
+    return printed;
+  }
+  json result = json::parse(printed);
+  const std::string text = read_file(epochs_jsonl);
+  double best = std::numeric_limits<double>::infinity();
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const json line = json::parse(text.substr(at, end - at));
+    result["train_error"] = line.at("train").at("error");
+    result["valid_error"] = line.at("valid").at("error");
+    best = std::min(best, result["valid_error"].get<double>());
+    at = end + 1;
+  }
+  result["best_error"] = best;
+  return result.dump();
+}
+
+/// {run:ID} and {selected:ID} replaced.
+std::string expand(std::string text, const StudyFolder& folder, const Plan& plan,
+                   const std::vector<Record>& records) {
+  for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
+    const std::string& id = plan.tasks[i].id;
+    const std::string run = fmt::format("{{run:{}}}", id);
+    const std::string selected = fmt::format("{{selected:{}}}", id);
+    if (const std::size_t at = text.find(run); at != std::string::npos) {
+      text.replace(at, run.size(), folder.run(id).string());
+    }
+    if (const std::size_t at = text.find(selected); at != std::string::npos) {
+      text.replace(at, selected.size(),
+                   json::parse(records[i].result).at("genotype").get<std::string>());
+    }
+  }
+  return text;
+}
+
+/// The candidate with the least validation error; the first of equal ones.
+Record select_candidate(const Task& task, const Plan& plan, const Progress& progress) {
+  std::optional<std::size_t> best;
+  double best_error = 0.0;
+  for (const std::size_t need : task.needs) {
+    if (progress.states[need] != TaskState::kDone) {
+      continue;
+    }
+    const double error = json::parse(progress.records[need].result).at("best_error").get<double>();
+    if (!best || error < best_error) {
+      best = need;
+      best_error = error;
+    }
+  }
+  require(best.has_value(), "a choice has at least one candidate");
+  const Task& chosen = plan.tasks[*best];
+  std::string genotype;
+  for (const std::string& argument : chosen.arguments) {
+    constexpr std::string_view kFlag = "--genotype=";
+    if (argument.starts_with(kFlag)) {
+      genotype = argument.substr(kFlag.size());
+    }
+  }
+  for (const std::size_t search : chosen.needs) {
+    genotype = json::parse(progress.records[search].result).at("genotype_text").get<std::string>();
+  }
+  Record record;
+  record.done = true;
+  record.result = json({{"genotype", genotype},
+                        {"from", chosen.id},
+                        {"seed", chosen.seed},
+                        {"valid_error", best_error}})
+                      .dump();
+  return record;
+}
+
+class Runner {
+ public:
+  Runner(const Plan& plan, const StudyFolder& folder, const RunStudyOptions& options)
+      : plan_(plan),
+        folder_(folder),
+        options_(options),
+        ledger_(folder.ledger(), options.stale_seconds),
+        shard_(claim_shard()) {
+    fs::create_directories(folder.path / "runs");
+    fs::create_directories(folder.path / "logs");
+    look_around();
+    if (options_.retry_failed) {
+      forget_failures();
+    }
+    order_tasks();
+  }
+
+  Progress run() {
+    for (;;) {
+      if (const int signal = options_.interrupted()) {
+        stop(signal);
+      }
+      renew();
+      const bool moved = reap() | fill();
+      if (jobs_.empty() && finished()) {
+        ledger_.clean();
+        return std::move(progress_);
+      }
+      if (!moved) {
+        std::this_thread::sleep_for(kPause);
+        if (static_cast<int>(jobs_.size()) < options_.workers &&
+            monotonic_seconds() - looked_ > kLookAroundSeconds) {
+          look_around();
+        }
+      }
+    }
+  }
+
+ private:
+  struct Job {
+    std::size_t task;
+    Claim claim;
+    ChildProcess child;
+    double started;
+  };
+
+  std::string shard_name() const {
+    return fmt::format("shard-{}-of-{}", options_.shard, options_.shards);
+  }
+
+  Claim claim_shard() {
+    auto claim = ledger_.claim(shard_name());
+    if (!claim) {
+      throw UserError(fmt::format(
+          "study: shard {}/{} of '{}' is being run by {}; give each process its own --shard",
+          options_.shard, options_.shards, folder_.path.string(),
+          ledger_.holder(shard_name()).value_or("another process")));
+    }
+    return std::move(*claim);
+  }
+
+  void look_around() {
+    Progress seen = read_progress(plan_, ledger_);
+    for (const Job& job : jobs_) {
+      seen.states[job.task] = TaskState::kRunning;
+    }
+    progress_ = std::move(seen);
+    looked_ = monotonic_seconds();
+  }
+
+  void forget_failures() {
+    for (std::size_t i = 0; i < plan_.tasks.size(); ++i) {
+      if (progress_.states[i] == TaskState::kFailed) {
+        ledger_.forget(plan_.tasks[i].id);
+      }
+    }
+    look_around();
+  }
+
+  void order_tasks() {
+    for (const bool own : {true, false}) {
+      for (std::size_t i = 0; i < plan_.tasks.size(); ++i) {
+        const bool ours = i % static_cast<std::size_t>(options_.shards) ==
+                          static_cast<std::size_t>(options_.shard - 1);
+        if (ours == own) {
+          order_.push_back(i);
+        }
+      }
+    }
+  }
+
+  bool finished() const {
+    return std::all_of(progress_.states.begin(), progress_.states.end(), settled);
+  }
+
+  bool ready(const Task& task) const {
+    const auto is = [&](std::size_t need, TaskState state) {
+      return progress_.states[need] == state;
+    };
+    return std::all_of(task.needs.begin(), task.needs.end(), [&](std::size_t need) {
+      return is(need, TaskState::kDone) ||
+             (task.kind == TaskKind::kSelect && settled(progress_.states[need]));
+    });
+  }
+
+  void renew() {
+    if (monotonic_seconds() - renewed_ < kRenewSeconds) {
+      return;
+    }
+    renewed_ = monotonic_seconds();
+    shard_.renew();
+    for (const Job& job : jobs_) {
+      job.claim.renew();
+    }
+    std::erase_if(jobs_, [&](const Job& job) {  // a job that leaves the list is killed
+      if (job.claim.lost()) {
+        options_.say(
+            fmt::format("given up, another process has taken it: {}", plan_.tasks[job.task].label));
+        progress_.states[job.task] = TaskState::kWaiting;
+        return true;
+      }
+      return false;
+    });
+  }
+
+  /// Starts what can be started. \returns whether anything changed.
+  bool fill() {
+    bool moved = false;
+    for (const std::size_t i : order_) {
+      if (static_cast<int>(jobs_.size()) >= options_.workers) {
+        break;
+      }
+      if (progress_.states[i] != TaskState::kWaiting || !ready(plan_.tasks[i]) ||
+          (refused_.contains(i) && refused_[i] >= looked_)) {
+        continue;
+      }
+      auto claim = ledger_.claim(plan_.tasks[i].id);
+      if (!claim) {
+        refused_[i] = looked_;
+        continue;
+      }
+      moved = true;
+      if (const auto ended = ledger_.record(plan_.tasks[i].id)) {  // since we last looked
+        settle(i, *ended);
+        continue;
+      }
+      start(i, std::move(*claim));
+    }
+    return moved;
+  }
+
+  void start(std::size_t i, Claim claim) {
+    const Task& task = plan_.tasks[i];
+    if (task.kind == TaskKind::kSelect) {
+      const Record record = select_candidate(task, plan_, progress_);
+      ledger_.write(task.id, record);
+      settle(i, record);
+      return;
+    }
+    const int threads = std::max(1, options_.threads / options_.workers);
+    std::error_code missing;
+    fs::remove(folder_.log(task.id), missing);
+    jobs_.push_back({i, std::move(claim),
+                     ChildProcess(options_.program, arguments_of(task, threads),
+                                  folder_.out(task.id), folder_.log(task.id), threads),
+                     monotonic_seconds()});
+    progress_.states[i] = TaskState::kRunning;
+    options_.say(fmt::format("started: {}", task.label));
+  }
+
+  std::vector<std::string> arguments_of(const Task& task, int threads) const {
+    std::vector<std::string> arguments;
+    const fs::path run = folder_.run(task.id);
+    if (task.kind != TaskKind::kEvaluate && fs::exists(run / "run.json")) {
+      arguments = {task.arguments[0], "--resume=" + run.string()};
+    } else {
+      for (const std::string& argument : task.arguments) {
+        arguments.push_back(expand(argument, folder_, plan_, progress_.records));
+      }
+      if (task.kind != TaskKind::kEvaluate) {
+        fs::remove_all(run);  // the beginning of a run that was killed before run.json
+        arguments.push_back("--out=" + run.string());
+      }
+    }
+    arguments.push_back(fmt::format("--threads={}", threads));
+    arguments.emplace_back("--json");
+    return arguments;
+  }
+
+  bool reap() {
+    bool moved = false;
+    for (std::size_t k = 0; k < jobs_.size();) {
+      const auto end = jobs_[k].child.ended();
+      if (!end) {
+        ++k;
+        continue;
+      }
+      conclude(jobs_[k], *end);
+      jobs_.erase(jobs_.begin() + static_cast<std::ptrdiff_t>(k));
+      moved = true;
+    }
+    return moved;
+  }
+
+  void conclude(const Job& job, const ChildEnd& end) {
+    const Task& task = plan_.tasks[job.task];
+    if (end.exit_code > 128 && end.exit_code != 128 + SIGKILL && options_.interrupted() != 0) {
+      progress_.states[job.task] = TaskState::kWaiting;  // it was asked to stop, as we were
+      return;
+    }
+    Record record;
+    record.exit_code = end.exit_code;
+    record.seconds = monotonic_seconds() - job.started;
+    record.memory_mib = end.memory_mib;
+    record.done = end.exit_code == 0;
+    if (record.done) {
+      record.result = read_file(folder_.out(task.id));
+      record.done = json::accept(record.result);
+      record.reason = record.done ? "" : "printed no JSON";
+    }
+    if (record.done) {
+      record.result = result_of_run(record.result, folder_.run(task.id) / "epochs.jsonl");
+    } else {
+      record.reason = failure_reason(end.exit_code, folder_.log(task.id));
+    }
+    ledger_.write(task.id, record);
+    settle(job.task, record);
+    options_.say(record.done
+                     ? fmt::format("done in {}: {}", duration_text(record.seconds), task.label)
+                     : fmt::format("failed: {}: {}", task.label, record.reason));
+  }
+
+  void settle(std::size_t i, const Record& record) {
+    progress_.records[i] = record;
+    progress_.states[i] = record.done ? TaskState::kDone : TaskState::kFailed;
+    block_dependents();
+  }
+
+  void block_dependents();
+
+  [[noreturn]] void stop(int signal) {
+    for (const Job& job : jobs_) {
+      job.child.signal(SIGTERM);
+    }
+    while (!jobs_.empty()) {
+      if (!reap()) {
+        std::this_thread::sleep_for(kPause);
+      }
+    }
+    throw Interrupted(
+        fmt::format("study: stopped by signal {}; go on with the same command", signal), signal);
+  }
+
+  const Plan& plan_;
+  const StudyFolder& folder_;
+  const RunStudyOptions& options_;
+  Ledger ledger_;
+  Claim shard_;
+  Progress progress_;
+  std::vector<std::size_t> order_;
+  std::vector<Job> jobs_;
+  std::map<std::size_t, double> refused_;  ///< tasks held by others, with the look that saw it
+  double looked_ = 0.0;
+  double renewed_ = monotonic_seconds();
+};
+
+/// Marks what can no longer be run. Tasks stand after all they need, so one pass is enough.
+void block(const Plan& plan, std::vector<TaskState>& states) {
+  for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
+    const Task& task = plan.tasks[i];
+    if (states[i] != TaskState::kWaiting || task.needs.empty()) {
+      continue;
+    }
+    const auto hopeless = [&](std::size_t need) {
+      return states[need] == TaskState::kFailed || states[need] == TaskState::kBlocked;
+    };
+    const bool none_left = task.kind == TaskKind::kSelect
+                               ? std::all_of(task.needs.begin(), task.needs.end(), hopeless)
+                               : std::any_of(task.needs.begin(), task.needs.end(), hopeless);
+    if (none_left) {
+      states[i] = TaskState::kBlocked;
+    }
+  }
+}
+
+void Runner::block_dependents() { block(plan_, progress_.states); }
+
+/// Hash of the sorted names and lengths of all files.
+std::string listing_hash(const std::string& data) {
+  std::vector<std::string> lines;
+  const auto options = fs::directory_options::follow_directory_symlink;
+  for (const auto& entry : fs::recursive_directory_iterator(data, options)) {
+    if (entry.is_regular_file()) {
+      lines.push_back(fmt::format("{} {}\n", entry.path().lexically_relative(data).string(),
+                                  entry.file_size()));
+    }
+  }
+  std::sort(lines.begin(), lines.end());
+  std::string all;
+  for (const std::string& line : lines) {
+    all += line;
+  }
+  return content_hash(all);
+}
+
+}  // namespace
+
+std::size_t Progress::count(TaskState state) const {
+  return static_cast<std::size_t>(std::count(states.begin(), states.end(), state));
+}
+
+Progress read_progress(const Plan& plan, const Ledger& ledger) {
+  Progress progress;
+  progress.states.assign(plan.tasks.size(), TaskState::kWaiting);
+  progress.records.resize(plan.tasks.size());
+  std::vector<std::string> ended = ledger.ended();
+  std::sort(ended.begin(), ended.end());
+  for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
+    const std::string& id = plan.tasks[i].id;
+    if (!std::binary_search(ended.begin(), ended.end(), id)) {
+      continue;
+    }
+    if (const auto record = ledger.record(id)) {
+      progress.records[i] = *record;
+      progress.states[i] = record->done ? TaskState::kDone : TaskState::kFailed;
+    }
+  }
+  block(plan, progress.states);
+  return progress;
+}
+
+Progress run_study(const Plan& plan, const StudyFolder& folder, const RunStudyOptions& options) {
+  require(options.workers >= 1 && options.threads >= 1 && options.shards >= 1 &&
+              options.shard >= 1 && options.shard <= options.shards,
+          "workers, threads and shards are at least one");
+  return Runner(plan, folder, options).run();
+}
+
+void require_same_data(const Study& study, const StudyFolder& folder) {
+  json noted = json::object();
+  if (fs::exists(folder.data_json())) {
+    noted = json::parse(read_file(folder.data_json()), nullptr, false);
+    if (!noted.is_object()) {
+      throw UserError(fmt::format("study: '{}' is damaged; delete it to note the data sets anew",
+                                  folder.data_json().string()));
+    }
+  }
+  const json before = noted;
+  const auto check = [&](const std::string& data) {
+    if (noted.contains(data) && before.contains(data)) {
+      if (noted[data] != listing_hash(data)) {
+        throw UserError(
+            fmt::format("study: the files of data set '{}' changed since the study "
+                        "began; put them back or begin another study",
+                        data));
+      }
+    } else if (!noted.contains(data)) {
+      noted[data] = listing_hash(data);
+    }
+  };
+  for (const GridPoint& point : study.points) {
+    check(point.data);
+  }
+  if (const PhaseSettings* transfer = study.phase(Phase::kTransfer)) {
+    std::for_each(transfer->data.begin(), transfer->data.end(), check);
+  }
+  if (noted != before) {
+    write_file_atomically(folder.data_json(), noted.dump(1) + "\n");
+  }
+}
+
+}  // namespace probedarts::study

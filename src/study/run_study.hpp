@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "study/ledger.hpp"
+#include "study/plan.hpp"
+
+/// Carrying out a plan, and how far it has come.
+namespace probedarts::study {
+
+/// Where things lie in the folder of a study.
+struct StudyFolder {
+  std::filesystem::path path;
+  std::filesystem::path study_toml() const { return path / "study.toml"; }
+  std::filesystem::path data_json() const { return path / "data.json"; }
+  std::filesystem::path ledger() const { return path / "ledger"; }
+  std::filesystem::path run(const std::string& id) const { return path / "runs" / id; }
+  std::filesystem::path out(const std::string& id) const { return path / "logs" / (id + ".out"); }
+  std::filesystem::path log(const std::string& id) const { return path / "logs" / (id + ".log"); }
+};
+
+struct RunStudyOptions {
+  std::filesystem::path program;  ///< this program, started again for each run
+  int workers = 1;                ///< runs at the same time
+  int threads = 1;                ///< in all, divided among the workers
+  int shard = 1, shards = 1;      ///< this process begins with every shards-th task from shard on
+  double stale_seconds = 600.0;   ///< see Ledger
+  bool retry_failed = false;
+  std::function<void(const std::string&)> say;  ///< one line for people
+  std::function<int()> interrupted;             ///< the signal that asks us to stop, or 0
+};
+
+/// Where a task stands. Blocked: something it needs failed.
+enum class TaskState { kWaiting, kRunning, kDone, kFailed, kBlocked };
+
+struct Progress {
+  std::vector<TaskState> states;  ///< of each task
+  std::vector<Record> records;    ///< of each task; empty ones for what has not ended
+  std::size_t count(TaskState state) const;
+};
+
+/// What the ledger says of every task. Cost: one small file a task that ended.
+Progress read_progress(const Plan& plan, const Ledger& ledger);
+
+/// Runs all that is left of a plan; what has ended, here or elsewhere, is not repeated. A run that
+/// was killed goes on from its checkpoint. Failures are recorded and the rest goes on.
+/// Shares the folder with other processes on any machine: each begins with its own shard, then
+/// takes what nobody holds, so that no machine idles and none is waited for in vain.
+/// \throws UserError when another process runs the same shard, or the disk is full.
+/// \throws Interrupted after a signal; claims are given back.
+Progress run_study(const Plan& plan, const StudyFolder& folder, const RunStudyOptions& options);
+
+/// Compares the listing (names and lengths of all files) of each data set with the one noted when
+/// the study began, and notes those not yet seen. \throws UserError when one differs.
+void require_same_data(const Study& study, const StudyFolder& folder);
+
+}  // namespace probedarts::study

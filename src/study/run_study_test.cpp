@@ -1,0 +1,181 @@
+#include "study/run_study.hpp"
+
+#include <algorithm>
+#include <filesystem>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/errors.hpp"
+#include "core/files.hpp"
+#include "study/estimate.hpp"
+#include "support/scratch_folder.hpp"
+
+namespace probedarts::study {
+namespace {
+
+using probedarts::testing::ScratchFolder;
+
+/// A shell script in place of the program: notes its arguments, prints what a command would.
+/// Seed 3 diverges; the error of a training is its seed over ten.
+constexpr const char* kProgram = R"(#!/bin/sh
+echo "$@" >> "$(dirname "$0")/calls"
+seed=0
+for word in "$@"; do
+  case "$word" in --seed=*) seed=${word#--seed=} ;; esac
+done
+if [ "$1 $seed" = "search 3" ]; then
+  echo "probedarts: epoch 0: the loss became NaN" >&2
+  exit 3
+fi
+echo "{\"best_error\": 0.$seed, \"valid_error\": 0.$seed, \"genotype_text\": \"cell $seed\"}"
+)";
+
+class RunStudy : public ::testing::Test {
+ protected:
+  RunStudy() {
+    const auto program = scratch.write("program", kProgram);
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    folder.path = scratch.path() / "study";
+    options.program = program;
+    options.say = [](const std::string&) {};
+    options.interrupted = [] { return 0; };
+  }
+
+  Plan plan(const std::string& text) const {
+    return make_plan(parse_study(text, "s.toml", {{}, {}, {}}));
+  }
+
+  std::size_t calls() const {
+    const auto path = scratch.path() / "calls";
+    const std::string text = std::filesystem::exists(path) ? read_file(path) : "";
+    return static_cast<std::size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
+
+  ScratchFolder scratch;
+  StudyFolder folder;
+  RunStudyOptions options;
+};
+
+const std::string kSearches = "phases = [\"search\"]\nseeds = [1, 2, 4]\n[grid]\ndata = \"d\"\n";
+const std::string kProtocol =
+    "phases = [\"search\", \"quick\", \"select\", \"final\"]\nseeds = [3, 2, 1]\n[grid]\n"
+    "data = \"d\"\n[final]\nruns = 1\n";
+
+TEST_F(RunStudy, RunsEachTaskOnce) {
+  const Plan searches = plan(kSearches);
+  EXPECT_EQ(run_study(searches, folder, options).count(TaskState::kDone), 3U);
+  EXPECT_EQ(calls(), 3U);
+  EXPECT_EQ(run_study(searches, folder, options).count(TaskState::kDone), 3U);
+  EXPECT_EQ(calls(), 3U);
+}
+
+TEST_F(RunStudy, RecordsAFailureAndCompletesTheRest) {
+  const Plan protocol = plan(kProtocol);
+  const Progress progress = run_study(protocol, folder, options);
+  EXPECT_EQ(progress.count(TaskState::kFailed), 1U);
+  EXPECT_EQ(progress.count(TaskState::kBlocked), 1U);  // its quick training
+  EXPECT_EQ(progress.records[0].reason, "diverged: epoch 0: the loss became NaN");
+  EXPECT_EQ(progress.states.back(), TaskState::kDone);
+}
+
+TEST_F(RunStudy, SelectsByTheLeastValidationError) {
+  const Plan protocol = plan(kProtocol);
+  run_study(protocol, folder, options);
+  const std::string& id = protocol.tasks[*protocol.rows[0].select].id;
+  EXPECT_THAT(Ledger(folder.ledger(), 600.0).record(id)->result,
+              ::testing::HasSubstr("\"genotype\":\"cell 1\""));
+  EXPECT_THAT(read_file(scratch.path() / "calls"),
+              ::testing::HasSubstr("--genotype=cell 1 --seed=1"));
+}
+
+TEST_F(RunStudy, RepeatsFailuresOnRequestOnly) {
+  const Plan protocol = plan(kProtocol);
+  run_study(protocol, folder, options);
+  const std::size_t before = calls();
+  run_study(protocol, folder, options);
+  EXPECT_EQ(calls(), before);
+  options.retry_failed = true;
+  run_study(protocol, folder, options);
+  EXPECT_EQ(calls(), before + 1);
+}
+
+TEST_F(RunStudy, GoesOnWithARunThatWasKilled) {
+  const Plan searches = plan(kSearches);
+  scratch.write("study/runs/" + searches.tasks[0].id + "/run.json", "{}");
+  run_study(searches, folder, options);
+  EXPECT_THAT(read_file(scratch.path() / "calls"),
+              ::testing::HasSubstr("--resume=" + folder.run(searches.tasks[0].id).string()));
+}
+
+TEST_F(RunStudy, TakesErrorsFromTheEpochsOfARunThatHasNoneLeftToDo) {
+  const Plan searches = plan(kSearches);
+  const std::string run = "study/runs/" + searches.tasks[0].id;
+  scratch.write(run + "/run.json", "{}");
+  scratch.write(run + "/epochs.jsonl",
+                "{\"train\": {\"error\": 0.5}, \"valid\": {\"error\": 0.25}}\n"
+                "{\"train\": {\"error\": 0.375}, \"valid\": {\"error\": 0.75}}\n");
+  const Progress progress = run_study(searches, folder, options);
+  EXPECT_THAT(progress.records[0].result, ::testing::HasSubstr("\"valid_error\":0.75"));
+  EXPECT_THAT(progress.records[0].result, ::testing::HasSubstr("\"best_error\":0.25"));
+}
+
+TEST_F(RunStudy, LetsNobodyElseRunTheSameShard) {
+  const Ledger ledger(folder.ledger(), 600.0);
+  const auto claim = ledger.claim("shard-1-of-1");
+  try {
+    run_study(plan(kSearches), folder, options);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.what(), "study: shard 1/1 of '" + folder.path.string() + "' is being run by " +
+                                *ledger.holder("shard-1-of-1") +
+                                "; give each process its own --shard");
+  }
+}
+
+TEST_F(RunStudy, TakesOverWhatOtherShardsLeave) {
+  options.shard = 2;
+  options.shards = 2;
+  EXPECT_EQ(run_study(plan(kSearches), folder, options).count(TaskState::kDone), 3U);
+  EXPECT_THAT(read_file(scratch.path() / "calls"),
+              ::testing::StartsWith("search --data=d --seed=2"));
+}
+
+TEST_F(RunStudy, GivesClaimsBackWhenInterrupted) {
+  options.interrupted = [] { return 15; };
+  EXPECT_THROW(run_study(plan(kSearches), folder, options), Interrupted);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.ledger() / "claims"));
+}
+
+TEST_F(RunStudy, EstimatesFromRunsOfTheSameKind) {
+  const Plan searches = plan(kSearches);
+  Ledger(folder.ledger(), 600.0).write(searches.tasks[0].id, {true, "", 0, 4.0, 100.0, "{}"});
+  Ledger(folder.ledger(), 600.0).write(searches.tasks[1].id, {true, "", 0, 6.0, 120.0, "{}"});
+  const Progress progress = read_progress(searches, Ledger(folder.ledger(), 600.0));
+  const auto costs = estimate(searches, progress, {});
+  EXPECT_DOUBLE_EQ(costs[0]->seconds, 4.0);
+  EXPECT_DOUBLE_EQ(costs[2]->seconds, 5.0);
+  EXPECT_DOUBLE_EQ(costs[2]->memory_mib, 120.0);
+}
+
+TEST_F(RunStudy, NoticesThatTheDataChanged) {
+  scratch.write("data/a.png", "123");
+  const std::string data = scratch.text() + "/data";
+  const Study study =
+      parse_study("phases = \"search\"\n[grid]\ndata = \"" + data + "\"\n", "s.toml", {{}, {}, {}});
+  std::filesystem::create_directories(folder.path);
+  require_same_data(study, folder);
+  require_same_data(study, folder);
+  scratch.write("data/a.png", "1234");
+  try {
+    require_same_data(study, folder);
+    FAIL();
+  } catch (const UserError& error) {
+    EXPECT_EQ(error.what(), "study: the files of data set '" + data +
+                                "' changed since the study began; put them back or begin another "
+                                "study");
+  }
+}
+
+}  // namespace
+}  // namespace probedarts::study
