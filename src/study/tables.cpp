@@ -1,0 +1,305 @@
+#include "study/tables.hpp"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace probedarts::study {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::uint64_t kBootstrapSeed = 1;
+
+/// The number under this key of what a task printed, where it ended well and has one.
+std::optional<double> printed(const Progress& progress, std::size_t task, const char* key) {
+  if (progress.states[task] != TaskState::kDone) {
+    return std::nullopt;
+  }
+  const json result = json::parse(progress.records[task].result, nullptr, false);
+  return result.is_object() && result.contains(key) && result[key].is_number()
+             ? std::optional(result[key].get<double>())
+             : std::nullopt;
+}
+
+/// Accuracy that `evaluate --json` printed for its only size.
+std::optional<double> test_accuracy(const Progress& progress, std::size_t task) {
+  if (progress.states[task] != TaskState::kDone) {
+    return std::nullopt;
+  }
+  const json result = json::parse(progress.records[task].result, nullptr, false);
+  const json::json_pointer place("/evaluations/0/measures/accuracy/value");
+  return result.contains(place) && result[place].is_number()
+             ? std::optional(result[place].get<double>())
+             : std::nullopt;
+}
+
+std::optional<double> accuracy(const Progress& progress, std::size_t task, const char* error_key) {
+  const auto error = printed(progress, task, error_key);
+  return error ? std::optional(1.0 - *error) : std::nullopt;
+}
+
+ScoredRow score(const Row& row, const Plan& plan, const std::vector<std::size_t>& tasks,
+                const auto& measure) {
+  ScoredRow scored{row.name, {}, {}};
+  for (const std::size_t task : tasks) {
+    if (const auto value = measure(task)) {
+      scored.seeds.push_back(plan.tasks[task].seed);
+      scored.scores.push_back(*value);
+    }
+  }
+  return scored;
+}
+
+std::string name_of_test(const Row::Trained& trained) {
+  const char* how = trained.phase == Phase::kFinal      ? "test accuracy"
+                    : trained.phase == Phase::kTransfer ? "test accuracy on "
+                                                        : "test accuracy at ";
+  return how + trained.what;
+}
+
+std::vector<Measured> measure_all(const Plan& plan, const Progress& progress) {
+  std::vector<Measured> all;
+  const auto add = [&](const std::string& name, const auto& tasks_of, const auto& measure) {
+    Measured measured{name, {}};
+    bool any = false;
+    for (const Row& row : plan.rows) {
+      measured.rows.push_back(score(row, plan, tasks_of(row), measure));
+      any = any || !measured.rows.back().scores.empty();
+    }
+    if (any) {
+      all.push_back(std::move(measured));
+    }
+  };
+  add(
+      "search validation accuracy", [](const Row& row) { return row.searches; },
+      [&](std::size_t task) { return accuracy(progress, task, "valid_error"); });
+  add(
+      "quick validation accuracy", [](const Row& row) { return row.quicks; },
+      [&](std::size_t task) { return accuracy(progress, task, "best_error"); });
+  std::vector<std::string> tests;  // in the order of their first row
+  for (const Row& row : plan.rows) {
+    for (const Row::Trained& trained : row.trained) {
+      if (std::find(tests.begin(), tests.end(), name_of_test(trained)) == tests.end()) {
+        tests.push_back(name_of_test(trained));
+      }
+    }
+  }
+  for (const std::string& test : tests) {
+    add(
+        test,
+        [&](const Row& row) {
+          for (const Row::Trained& trained : row.trained) {
+            if (name_of_test(trained) == test) {
+              return trained.evaluations;
+            }
+          }
+          return std::vector<std::size_t>{};
+        },
+        [&](std::size_t task) { return test_accuracy(progress, task); });
+  }
+  return all;
+}
+
+std::vector<Comparison> compare_all(const Measured& measured, const CompareOptions& options) {
+  std::vector<std::pair<std::size_t, std::size_t>> pairs;
+  for (std::size_t a = 0; a < measured.rows.size(); ++a) {
+    for (std::size_t b = a + 1; b < measured.rows.size(); ++b) {
+      if (!measured.rows[a].scores.empty() && !measured.rows[b].scores.empty()) {
+        pairs.emplace_back(a, b);
+      }
+    }
+  }
+  return compare_rows(measured.rows, pairs, options);
+}
+
+std::vector<Prediction> predict_all(const Plan& plan, const Progress& progress) {
+  std::vector<double> search, quick_of_search, quick, final;
+  for (const Row& row : plan.rows) {
+    for (std::size_t i = 0; i < std::min(row.searches.size(), row.quicks.size()); ++i) {
+      const auto x = accuracy(progress, row.searches[i], "valid_error");
+      const auto y = accuracy(progress, row.quicks[i], "best_error");
+      if (x && y) {
+        search.push_back(*x);
+        quick_of_search.push_back(*y);
+      }
+    }
+    if (!row.select || row.trained.empty() || row.trained[0].phase != Phase::kFinal) {
+      continue;
+    }
+    const ScoredRow tests = score(row, plan, row.trained[0].evaluations,
+                                  [&](std::size_t task) { return test_accuracy(progress, task); });
+    const auto x = accuracy(progress, *row.select, "valid_error");
+    if (x && !tests.scores.empty()) {
+      quick.push_back(*x);
+      final.push_back(mean_and_sd(tests.scores).mean);
+    }
+  }
+  std::vector<Prediction> all;
+  const auto add = [&](const char* from, const char* to, const std::vector<double>& x,
+                       const std::vector<double>& y) {
+    if (!x.empty()) {
+      all.push_back({from, to, x.size(), kendall_tau_b(x, y), spearman(x, y)});
+    }
+  };
+  add("search validation accuracy", "quick validation accuracy", search, quick_of_search);
+  add("quick validation accuracy of the cell chosen", "mean test accuracy", quick, final);
+  return all;
+}
+
+std::string percent(double share) { return fmt::format("{:.2f}", 100.0 * share); }
+
+std::string cell_text(const ScoredRow& row, TableFormat format) {
+  const MeanSd seen = mean_and_sd(row.scores);
+  if (seen.runs == 0) {
+    return "-";
+  }
+  const char* form = format == TableFormat::kLatex ? "${}_{{{}}}$" : "{}<sub>{}</sub>";
+  return seen.sd ? fmt::format(fmt::runtime(form), percent(seen.mean), percent(*seen.sd))
+                 : percent(seen.mean);
+}
+
+/// Names come from files of users; what LaTeX or Markdown would take for a sign is escaped.
+std::string escaped(const std::string& text, TableFormat format) {
+  const std::string_view signs = format == TableFormat::kLatex ? "&%$#_{}" : "|*_<>`";
+  std::string safe;
+  for (const char letter : text) {
+    if (signs.find(letter) != std::string_view::npos) {
+      safe += '\\';
+    }
+    safe += letter == '\\' || letter == '~' || letter == '^' ? '/' : letter;
+  }
+  return safe;
+}
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\n") == std::string::npos) {
+    return text;
+  }
+  std::string quoted = "\"";
+  for (const char letter : text) {
+    quoted += letter == '"' ? "\"\"" : std::string(1, letter);
+  }
+  return quoted + "\"";
+}
+
+std::string render_csv(const Findings& findings) {
+  std::string text = "row,measure,runs,mean,sd,low,high\n";
+  for (const Measured& measured : findings.measures) {
+    for (const ScoredRow& row : measured.rows) {
+      const MeanSd seen = mean_and_sd(row.scores);
+      if (seen.runs == 0) {
+        continue;
+      }
+      const auto interval = bootstrap_interval(row.scores, kBootstrapSeed);
+      text +=
+          fmt::format("{},{},{},{:.6f},{},{},{}\n", csv_field(row.name), csv_field(measured.name),
+                      seen.runs, seen.mean, seen.sd ? fmt::format("{:.6f}", *seen.sd) : "",
+                      interval ? fmt::format("{:.6f}", interval->low) : "",
+                      interval ? fmt::format("{:.6f}", interval->high) : "");
+    }
+  }
+  return text;
+}
+
+std::string render_latex(const Findings& findings) {
+  std::string text = fmt::format("\\begin{{tabular}}{{l{}}}\n\\hline\n",
+                                 std::string(findings.measures.size(), 'r'));
+  for (const Measured& measured : findings.measures) {
+    text += " & " + escaped(measured.name, TableFormat::kLatex);
+  }
+  text += " \\\\\n\\hline\n";
+  const std::size_t rows = findings.measures.empty() ? 0 : findings.measures[0].rows.size();
+  for (std::size_t r = 0; r < rows; ++r) {
+    text += escaped(findings.measures[0].rows[r].name, TableFormat::kLatex);
+    for (const Measured& measured : findings.measures) {
+      text += " & " + cell_text(measured.rows[r], TableFormat::kLatex);
+    }
+    text += " \\\\\n";
+  }
+  return text + "\\hline\n\\end{tabular}\n";
+}
+
+std::string markdown_table(const Findings& findings) {
+  std::string head = "| |";
+  std::string line = "|---|";
+  for (const Measured& measured : findings.measures) {
+    head += fmt::format(" {} |", escaped(measured.name, TableFormat::kMarkdown));
+    line += "---:|";
+  }
+  std::string text = head + "\n" + line + "\n";
+  const std::size_t rows = findings.measures.empty() ? 0 : findings.measures[0].rows.size();
+  for (std::size_t r = 0; r < rows; ++r) {
+    text +=
+        fmt::format("| {} |", escaped(findings.measures[0].rows[r].name, TableFormat::kMarkdown));
+    for (const Measured& measured : findings.measures) {
+      const ScoredRow& row = measured.rows[r];
+      const auto interval = bootstrap_interval(row.scores, kBootstrapSeed);
+      text += fmt::format(" {}{} |", cell_text(row, TableFormat::kMarkdown),
+                          interval ? fmt::format(" ({} to {}; {} runs)", percent(interval->low),
+                                                 percent(interval->high), row.scores.size())
+                                   : "");
+    }
+    text += "\n";
+  }
+  return text;
+}
+
+std::string coefficient(const std::optional<double>& value) {
+  return value ? fmt::format("{:.2f}", *value) : "undefined (one side is constant)";
+}
+
+std::string render_markdown(const Findings& findings) {
+  std::string text = fmt::format("# {}\n\n", escaped(findings.study, TableFormat::kMarkdown));
+  if (findings.left > 0) {
+    text += fmt::format("Not finished: {} runs have no result yet.\n\n", findings.left);
+  }
+  if (findings.measures.empty()) {
+    return text + "No results yet.\n";
+  }
+  text += markdown_table(findings) +
+          "\nPercent, mean with standard deviation over runs, and the 95 % bootstrap interval of "
+          "the mean.\n";
+  for (std::size_t m = 0; m < findings.measures.size(); ++m) {
+    if (findings.comparisons[m].empty()) {
+      continue;
+    }
+    text += fmt::format("\n## Comparisons: {}\n\n",
+                        escaped(findings.measures[m].name, TableFormat::kMarkdown));
+    for (const Comparison& comparison : findings.comparisons[m]) {
+      text += fmt::format("- {}\n", escaped(comparison.sentence, TableFormat::kMarkdown));
+    }
+  }
+  if (!findings.predictions.empty()) {
+    text += "\n## Does one foretell the other?\n\n";
+  }
+  for (const Prediction& p : findings.predictions) {
+    text += fmt::format("- {} and {}, {} cells: Kendall's tau-b {}, Spearman's rho {}.\n", p.from,
+                        p.to, p.cells, coefficient(p.tau), coefficient(p.rho));
+  }
+  return text;
+}
+
+}  // namespace
+
+Findings read_findings(const std::string& name, const Plan& plan, const Progress& progress,
+                       const CompareOptions& options) {
+  Findings findings;
+  findings.study = name;
+  findings.measures = measure_all(plan, progress);
+  for (const Measured& measured : findings.measures) {
+    findings.comparisons.push_back(compare_all(measured, options));
+  }
+  findings.predictions = predict_all(plan, progress);
+  findings.left = plan.tasks.size() - progress.count(TaskState::kDone);
+  return findings;
+}
+
+std::string render(const Findings& findings, TableFormat format) {
+  return format == TableFormat::kMarkdown ? render_markdown(findings)
+         : format == TableFormat::kCsv    ? render_csv(findings)
+                                          : render_latex(findings);
+}
+
+}  // namespace probedarts::study

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "study/comparison.hpp"
+#include "study/plan.hpp"
+#include "study/run_study.hpp"
+
+/// What a study found, from its folder alone.
+namespace probedarts::study {
+
+/// Scores of every row in one measure, where the study has any.
+struct Measured {
+  std::string name;             ///< "search validation accuracy", "test accuracy, 68 px"
+  std::vector<ScoredRow> rows;  ///< one for each row of the plan, in its order; empty where none
+};
+
+/// Does the order in one measure foretell that in another?
+struct Prediction {
+  std::string from, to;
+  std::size_t cells = 0;
+  std::optional<double> tau, rho;  ///< Kendall's tau-b, Spearman's rho
+};
+
+struct Findings {
+  std::string study;
+  std::vector<Measured> measures;
+  std::vector<std::vector<Comparison>> comparisons;  ///< of each measure: all pairs, one family
+  std::vector<Prediction> predictions;
+  std::size_t left = 0;  ///< runs without a result yet
+};
+
+/// Accuracies are one minus the errors that runs printed; of trainings, that of their best epoch on
+/// the validation split, and `accuracy` of their evaluation on the test split.
+Findings read_findings(const std::string& name, const Plan& plan, const Progress& progress,
+                       const CompareOptions& options);
+
+enum class TableFormat { kMarkdown, kCsv, kLatex };
+
+/// Rows against measures: means in percent with the sd below the line, as the paper prints them
+/// (96.73 with subscript 0.07), without sd for a single run. Markdown adds intervals, the
+/// sentences of all comparisons, and the predictions; CSV has mean, sd, runs and both ends of the
+/// bootstrap interval as numbers. The same findings give the same bytes.
+std::string render(const Findings& findings, TableFormat format);
+
+}  // namespace probedarts::study

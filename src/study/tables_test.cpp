@@ -1,0 +1,90 @@
+#include "study/tables.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace probedarts::study {
+namespace {
+
+const KnownFlags kKnown = {{}, {}, {"resnet18"}};
+
+/// A study of two settings with three seeds; results of the searches as given.
+Findings findings_of(const std::vector<std::string>& results) {
+  const Plan plan = make_plan(
+      parse_study("phases = \"search\"\nseeds = [1, 2, 3]\n[grid]\ndata = \"d\"\nnodes = [2, 3]\n",
+                  "s.toml", kKnown));
+  Progress progress{std::vector<TaskState>(6, TaskState::kWaiting), std::vector<Record>(6)};
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    progress.states[i] = TaskState::kDone;
+    progress.records[i].done = true;
+    progress.records[i].result = results[i];
+  }
+  return read_findings("a_b", plan, progress, {});
+}
+
+std::vector<std::string> errors(const std::vector<std::string>& values) {
+  std::vector<std::string> results;
+  for (const std::string& value : values) {
+    results.push_back("{\"valid_error\": " + value + "}");
+  }
+  return results;
+}
+
+const std::vector<std::string> kSix = errors({"0.10", "0.12", "0.14", "0.20", "0.21", "0.25"});
+
+TEST(Tables, PrintMeansWithTheirSdAsThePaperDoes) {
+  EXPECT_EQ(render(findings_of(kSix), TableFormat::kLatex),
+            "\\begin{tabular}{lr}\n\\hline\n & search validation accuracy \\\\\n\\hline\n"
+            "N=2 & $88.00_{2.00}$ \\\\\nN=3 & $78.00_{2.65}$ \\\\\n\\hline\n\\end{tabular}\n");
+}
+
+TEST(Tables, GiveNumbersAsCsv) {
+  // The interval's ends are a value each: with three runs 1/27 > 2.5 % of resamples hold one
+  // thrice.
+  EXPECT_EQ(render(findings_of(kSix), TableFormat::kCsv),
+            "row,measure,runs,mean,sd,low,high\n"
+            "N=2,search validation accuracy,3,0.880000,0.020000,0.860000,0.900000\n"
+            "N=3,search validation accuracy,3,0.780000,0.026458,0.750000,0.800000\n");
+}
+
+TEST(Tables, SayInWordsWhatCanBeConcluded) {
+  const std::string text = render(findings_of(kSix), TableFormat::kMarkdown);
+  EXPECT_THAT(text, ::testing::StartsWith("# a\\_b\n\n| | search validation accuracy |\n"));
+  EXPECT_THAT(text,
+              ::testing::HasSubstr("| N=2 | 88.00<sub>2.00</sub> (86.00 to 90.00; 3 runs) |\n"));
+  EXPECT_THAT(text,
+              ::testing::HasSubstr("- N=2 and N=3 are not distinguishable with 3 paired runs: "
+                                   "+10.00 points (95 % interval 7.52 to 12.48), p = 0.25; "
+                                   "about 6 would be needed at the difference and spread seen."
+                                   "\n"));
+}
+
+TEST(Tables, SayWhatIsMissing) {
+  const std::string text = render(findings_of(errors({"0.10"})), TableFormat::kMarkdown);
+  EXPECT_THAT(text, ::testing::HasSubstr("Not finished: 5 runs have no result yet.\n"));
+  EXPECT_THAT(text, ::testing::HasSubstr("| N=2 | 90.00 |\n| N=3 | - |\n"));
+  EXPECT_EQ(render(findings_of({}), TableFormat::kMarkdown),
+            "# a\\_b\n\nNot finished: 6 runs have no result yet.\n\nNo results yet.\n");
+}
+
+TEST(Tables, CorrelateSearchWithQuickTraining) {
+  const Plan plan = make_plan(
+      parse_study("phases = [\"search\", \"quick\"]\nseeds = [1, 2, 3]\n[grid]\ndata = \"d\"\n",
+                  "s.toml", kKnown));
+  Progress progress{std::vector<TaskState>(6, TaskState::kDone), std::vector<Record>(6)};
+  const char* search[] = {"0.1", "0.2", "0.3"};
+  const char* quick[] = {"0.3", "0.1", "0.4"};
+  for (std::size_t i = 0; i < 3; ++i) {
+    progress.records[plan.rows[0].searches[i]].result =
+        std::string("{\"valid_error\": ") + search[i] + "}";
+    progress.records[plan.rows[0].quicks[i]].result =
+        std::string("{\"best_error\": ") + quick[i] + "}";
+  }
+  const Findings findings = read_findings("s", plan, progress, {});
+  ASSERT_EQ(findings.predictions.size(), 1U);
+  EXPECT_NEAR(findings.predictions[0].tau.value(), 1.0 / 3.0, 1e-15);  // 2 pairs agree, 1 does not
+  EXPECT_NEAR(findings.predictions[0].rho.value(), 0.5, 1e-15);  // 1 - 6 (1 + 1) / (3 (9 - 1))
+}
+
+}  // namespace
+}  // namespace probedarts::study
