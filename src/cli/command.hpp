@@ -21,6 +21,7 @@ int run_search_command(std::vector<std::string> arguments);
 int run_derive_command(std::vector<std::string> arguments);
 int run_explain_command(std::vector<std::string> arguments);
 int run_report_command(std::vector<std::string> arguments);
+int run_study_command(std::vector<std::string> arguments);
 int run_data_command(std::vector<std::string> arguments);
 
 }  // namespace probedarts::cli

@@ -24,6 +24,7 @@ constexpr Command kCommands[] = {
     {"count", "count parameters, multiply-accumulates and memory of a network",
      probedarts::cli::run_count_command},
     {"explain", "show where trained networks look on images", probedarts::cli::run_explain_command},
+    {"study", "plan and run many searches from one file", probedarts::cli::run_study_command},
     {"report", "write a page about one or several runs", probedarts::cli::run_report_command},
     {"data", "check a data set, or write the embedded one", probedarts::cli::run_data_command},
     {"bench", "measure this machine, the kernels and whole steps",

@@ -1,5 +1,5 @@
-// Images per second out of the loader at the pathology preset: 64 px patches from the cache, flips and
-// affine, normalised; by number of prefetching threads.
+// Images per second out of the loader at the pathology preset: 64 px patches from the cache, flips
+// and affine, normalised; by number of prefetching threads.
 
 #include <numeric>
 

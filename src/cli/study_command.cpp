@@ -1,0 +1,413 @@
+#include <algorithm>
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "cli/command.hpp"
+#include "cli/flags.hpp"
+#include "core/errors.hpp"
+#include "core/files.hpp"
+#include "core/interrupt.hpp"
+#include "core/progress.hpp"
+#include "learn/search_config.hpp"
+#include "nets/zoo.hpp"
+#include "study/estimate.hpp"
+#include "study/plan.hpp"
+#include "study/run_study.hpp"
+#include "study/study_file.hpp"
+#include "study/tables.hpp"
+
+namespace probedarts::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+using study::TaskState;
+
+constexpr const char* kUsage =
+    "Studies: many runs from one file, and what they allow one to say (docs/study.md).\n"
+    "Usage: probedarts study plan FILE [OPTIONS]      the runs, their order, expected time and "
+    "memory\n"
+    "       probedarts study run FILE --out FOLDER    carry it out, or go on with it\n"
+    "       probedarts study status FOLDER            how far it is\n"
+    "       probedarts study tables FOLDER            what it found, with intervals and tests\n";
+
+struct Request {
+  std::string source;  ///< a study file, or the folder of a study
+  std::string out;
+  std::string shard = "1/1";
+  study::RunStudyOptions run;
+  std::string format = "markdown";
+  std::string test = "sign-flip";
+  bool measure = false;
+  bool as_json = false;
+};
+
+/// A study with its file's text and the folder it lies in.
+struct Opened {
+  study::Study study;
+  std::string text;
+  study::StudyFolder folder;
+};
+
+study::KnownFlags known_flags() {
+  study::KnownFlags known;
+  const learn::SearchConfig search;
+  learn::for_each_option(
+      search, [&](const char* key, const auto&, const char*) { known.search.emplace_back(key); });
+  for (const std::string_view name : nets::zoo_names()) {
+    known.networks.emplace_back(name);
+  }
+  return known;
+}
+
+Opened open_study(const Request& request, const std::string& action) {
+  if (request.source.empty()) {
+    throw UserError(
+        fmt::format("study {}: no study given; name a study file or the folder of a "
+                    "study",
+                    action));
+  }
+  fs::path file = request.source;
+  fs::path folder = request.out;
+  if (fs::is_directory(file)) {
+    if (!request.out.empty()) {
+      throw UserError("study: '" + request.source +
+                      "' is a folder already; leave --out away to go on with it");
+    }
+    folder = file;
+    file /= "study.toml";
+    if (!fs::exists(file)) {
+      throw UserError(
+          fmt::format("'{}' is no folder of a study: it has no study.toml; give one, "
+                      "or a study file",
+                      folder.string()));
+    }
+  }
+  Opened opened;
+  opened.text = read_file(file);
+  opened.study = study::parse_study(opened.text, file.string(), known_flags());
+  opened.folder.path = folder;
+  return opened;
+}
+
+void parse_shard(Request& request) {
+  const std::string& text = request.shard;
+  const std::size_t slash = text.find('/');
+  const auto number = [&](std::size_t from, std::size_t to, int& value) {
+    const char* end = text.data() + to;
+    const auto read = std::from_chars(text.data() + from, end, value);
+    return read.ec == std::errc{} && read.ptr == end;
+  };
+  if (slash == std::string::npos || !number(0, slash, request.run.shard) ||
+      !number(slash + 1, text.size(), request.run.shards) || request.run.shard < 1 ||
+      request.run.shards < request.run.shard || request.run.shards > 10000) {
+    throw UserError(
+        fmt::format("--shard: '{}' is no part of a whole; write for example 1/2 and "
+                    "2/2",
+                    text));
+  }
+}
+
+void require_range(const char* flag, double value, double low, double high) {
+  if (!(value >= low && value <= high)) {
+    throw UserError(fmt::format("--{}: {} is out of range; use {} to {}", flag, value, low, high));
+  }
+}
+
+std::unique_ptr<CLI::App> make_study_parser(Request& request, const std::string& action) {
+  auto app = make_parser("Studies (docs/study.md).", "probedarts study " + action);
+  app->add_option("study", request.source, "study file, or the folder of a study");
+  if (action == "tables") {
+    app->add_option("--format", request.format, "markdown, csv or latex");
+    app->add_option("--test", request.test, "sign-flip (exact, paired) or student (paired t)");
+    return app;
+  }
+  app->add_flag("--json", request.as_json, "print JSON");
+  if (action != "status") {
+    app->add_option("--out", request.out, "folder of the study, to make or to go on with");
+    app->add_option("--workers", request.run.workers, "runs at the same time");
+    app->add_option("--threads", request.run.threads, "CPU threads, divided among the workers");
+  }
+  if (action == "plan") {
+    app->add_flag("--measure", request.measure,
+                  "run each kind of search for two epochs to estimate times");
+  }
+  if (action == "run") {
+    app->add_option("--shard", request.shard,
+                    "i/n: begin with the i-th of n parts; other processes take the others");
+    app->add_option("--stale-seconds", request.run.stale_seconds,
+                    "after so long without a sign the claim of another machine is taken over");
+    app->add_flag("--retry-failed", request.run.retry_failed, "run what failed once more");
+  }
+  return app;
+}
+
+void prepare(Request& request) {
+  require_range("workers", request.run.workers, 1, 1024);
+  require_range("threads", request.run.threads, 1, 1024);
+  require_range("stale-seconds", request.run.stale_seconds, 60, 1e6);
+  parse_shard(request);
+  // Not its path: a program that is replaced while a study runs must not change the study.
+  request.run.program = fmt::format("/proc/{}/exe", ::getpid());
+  request.run.say = print_line;
+  request.run.interrupted = interrupt_signal;
+}
+
+/// What is known of a study so far; nothing when it has no folder yet.
+study::Progress progress_of(const study::Plan& plan, const study::StudyFolder& folder) {
+  if (!folder.path.empty() && fs::exists(folder.ledger())) {
+    return study::read_progress(plan, study::Ledger(folder.ledger(), 600.0));
+  }
+  return {std::vector<TaskState>(plan.tasks.size(), TaskState::kWaiting),
+          std::vector<study::Record>(plan.tasks.size())};
+}
+
+constexpr const char* kStateNames[] = {"waiting", "running", "done", "failed", "blocked"};
+
+const char* name_of(TaskState state) { return kStateNames[static_cast<std::size_t>(state)]; }
+
+std::string short_id(const study::Task& task) { return task.id.substr(0, 8); }
+
+std::string cost_text(const std::optional<study::Cost>& cost) {
+  return cost ? fmt::format("{:>12} {:>6.0f} MiB", duration_text(cost->seconds), cost->memory_mib)
+              : fmt::format("{:>12} {:>10}", "unknown", "");
+}
+
+json task_json(const study::Plan& plan, std::size_t i, TaskState state,
+               const std::optional<study::Cost>& cost) {
+  const study::Task& task = plan.tasks[i];
+  json needs = json::array();
+  for (const std::size_t need : task.needs) {
+    needs.push_back(plan.tasks[need].id);
+  }
+  json out = {{"id", task.id},
+              {"kind", study::name_of(task.kind)},
+              {"phase", study::name_of(task.phase)},
+              {"label", task.label},
+              {"needs", needs},
+              {"arguments", task.arguments},
+              {"state", name_of(state)},
+              {"seconds", nullptr},
+              {"memory_mib", nullptr}};
+  if (cost) {
+    out["seconds"] = cost->seconds;
+    out["memory_mib"] = cost->memory_mib;
+  }
+  return out;
+}
+
+int plan_study(Request& request) {
+  const Opened opened = open_study(request, "plan");
+  study::require_data(opened.study, request.source);
+  const study::Plan plan = study::make_plan(opened.study);
+  const study::Progress progress = progress_of(plan, opened.folder);
+  std::vector<study::Measurement> measured;
+  if (request.measure) {
+    study::StudyFolder folder = opened.folder;
+    if (folder.path.empty()) {
+      throw UserError("--measure: no folder to measure in; name one with --out");
+    }
+    catch_interrupts();
+    measured = study::measure(plan, folder, request.run);
+  }
+  const auto costs = study::estimate(plan, progress, measured);
+  double total = 0.0;
+  std::size_t unknown = 0;
+  json tasks = json::array();
+  for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
+    total += costs[i] ? costs[i]->seconds : 0.0;
+    unknown += !costs[i];
+    if (request.as_json) {
+      tasks.push_back(task_json(plan, i, progress.states[i], costs[i]));
+      continue;
+    }
+    std::string after;
+    for (const std::size_t need : plan.tasks[i].needs) {
+      after += (after.empty() ? "  after " : ", ") + short_id(plan.tasks[need]);
+    }
+    std::printf("%s  %-8s %s  %s%s\n", short_id(plan.tasks[i]).c_str(), name_of(progress.states[i]),
+                cost_text(costs[i]).c_str(), plan.tasks[i].label.c_str(), after.c_str());
+  }
+  if (request.as_json) {
+    const json out = {{"name", opened.study.name},
+                      {"tasks", tasks},
+                      {"seconds", total},
+                      {"unknown", unknown},
+                      {"workers", request.run.workers}};
+    std::printf("%s\n", out.dump(1).c_str());
+    return 0;
+  }
+  const std::string rest =
+      unknown > 0 ? fmt::format(", and {} of unknown time (--measure times searches)", unknown)
+                  : "";
+  std::printf("%zu runs in %zu rows; %s of work for one worker%s\n", plan.tasks.size(),
+              plan.rows.size(), duration_text(total).c_str(), rest.c_str());
+  return 0;
+}
+
+json counts_json(const study::Progress& progress) {
+  json counts = json::object();
+  for (const char* name : kStateNames) {
+    counts[name] = 0;
+  }
+  for (const TaskState state : progress.states) {
+    counts[name_of(state)] = counts[name_of(state)].get<int>() + 1;
+  }
+  return counts;
+}
+
+int run_it(Request& request) {
+  const Opened opened = open_study(request, "run");
+  if (opened.folder.path.empty()) {
+    throw UserError("--out: no folder given; name one to make, for example studies/first");
+  }
+  study::require_data(opened.study, request.source);
+  const study::Plan plan = study::make_plan(opened.study);
+  for (const study::Task& task : plan.tasks) {
+    if (task.kind == study::TaskKind::kTrain) {
+      throw UserError(
+          fmt::format("study: phase '{}' trains networks, which this version cannot; "
+                      "keep to phases = [\"search\"]",
+                      study::name_of(task.phase)));
+    }
+  }
+  const bool fresh = !fs::exists(opened.folder.study_toml());
+  if (fresh && fs::exists(opened.folder.path) && !fs::is_empty(opened.folder.path)) {
+    throw UserError(
+        fmt::format("folder '{}' is not empty and is no study; choose another with --out",
+                    opened.folder.path.string()));
+  }
+  std::error_code error;
+  fs::create_directories(opened.folder.path, error);
+  study::require_same_data(opened.study, opened.folder);
+  if (fresh || read_file(opened.folder.study_toml()) != opened.text) {
+    write_file_atomically(opened.folder.study_toml(), opened.text);
+  }
+  catch_interrupts();
+  const study::Progress progress = study::run_study(plan, opened.folder, request.run);
+  const std::size_t failed = progress.count(TaskState::kFailed);
+  const std::size_t blocked = progress.count(TaskState::kBlocked);
+  if (request.as_json) {
+    const json out = {{"study", opened.folder.path.string()}, {"runs", counts_json(progress)}};
+    std::printf("%s\n", out.dump(1).c_str());
+  }
+  if (failed > 0) {
+    throw Diverged(fmt::format(
+        "study: {} of {} runs failed and {} wait for them; see probedarts study status {}", failed,
+        plan.tasks.size(), blocked, opened.folder.path.string()));
+  }
+  print_line(fmt::format("study: all {} runs are done", plan.tasks.size()));
+  return 0;
+}
+
+int status(Request& request) {
+  const Opened opened = open_study(request, "status");
+  if (opened.folder.path.empty()) {
+    throw UserError("study status: '" + request.source +
+                    "' is a file; give the folder of the study");
+  }
+  const study::Plan plan = study::make_plan(opened.study);
+  study::Progress progress = progress_of(plan, opened.folder);
+  const study::Ledger ledger(opened.folder.ledger(), request.run.stale_seconds);
+  double left = 0.0;
+  bool all_known = true;
+  const auto costs = study::estimate(plan, progress, {});
+  json failures = json::array();
+  for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
+    if (progress.states[i] == TaskState::kFailed) {
+      failures.push_back({{"id", plan.tasks[i].id},
+                          {"label", plan.tasks[i].label},
+                          {"reason", progress.records[i].reason}});
+    } else if (progress.states[i] == TaskState::kWaiting) {
+      if (ledger.holder(plan.tasks[i].id)) {
+        progress.states[i] = TaskState::kRunning;
+      }
+      all_known = all_known && costs[i].has_value();
+      left += costs[i] ? costs[i]->seconds : 0.0;
+    }
+  }
+  const json counts = counts_json(progress);
+  if (request.as_json) {
+    const json out = {{"name", opened.study.name},
+                      {"runs", counts},
+                      {"failures", failures},
+                      {"seconds_left", all_known ? json(left) : json(nullptr)}};
+    std::printf("%s\n", out.dump(1).c_str());
+    return 0;
+  }
+  std::printf("%s: %zu runs: %d done, %d running, %d waiting, %d failed, %d blocked\n",
+              opened.study.name.c_str(), plan.tasks.size(), counts["done"].get<int>(),
+              counts["running"].get<int>(), counts["waiting"].get<int>(),
+              counts["failed"].get<int>(), counts["blocked"].get<int>());
+  for (const json& failure : failures) {
+    std::printf("failed: %s: %s\n", failure["label"].get<std::string>().c_str(),
+                failure["reason"].get<std::string>().c_str());
+  }
+  if (progress.count(TaskState::kWaiting) + progress.count(TaskState::kRunning) > 0) {
+    std::printf("%s\n",
+                all_known
+                    ? fmt::format("{} of work left for one worker", duration_text(left)).c_str()
+                    : "time left unknown: not every kind of run has been finished");
+  }
+  return 0;
+}
+
+int tables(Request& request) {
+  const std::vector<std::string> formats = {"markdown", "csv", "latex"};
+  const auto format = std::find(formats.begin(), formats.end(), request.format);
+  if (format == formats.end()) {
+    throw UserError(
+        fmt::format("--format: '{}' is unknown; use one of markdown, csv, latex", request.format));
+  }
+  if (request.test != "sign-flip" && request.test != "student") {
+    throw UserError(
+        fmt::format("--test: '{}' is unknown; use one of sign-flip, student", request.test));
+  }
+  const Opened opened = open_study(request, "tables");
+  if (opened.folder.path.empty()) {
+    throw UserError("study tables: '" + request.source +
+                    "' is a file; give the folder of the study");
+  }
+  const study::Plan plan = study::make_plan(opened.study);
+  study::CompareOptions options;
+  options.test =
+      request.test == "student" ? study::PairedTest::kStudent : study::PairedTest::kSignFlip;
+  const study::Findings findings =
+      study::read_findings(opened.study.name, plan, progress_of(plan, opened.folder), options);
+  std::fputs(
+      study::render(findings, static_cast<study::TableFormat>(format - formats.begin())).c_str(),
+      stdout);
+  return 0;
+}
+
+}  // namespace
+
+int run_study_command(std::vector<std::string> arguments) {
+  const std::string action = arguments.empty() ? "--help" : arguments.front();
+  if (action == "--help" || action == "-h") {
+    std::fputs(kUsage, stdout);
+    return 0;
+  }
+  if (action != "plan" && action != "run" && action != "status" && action != "tables") {
+    throw UserError(
+        fmt::format("study: unknown action '{}'; use plan, run, status or tables", action));
+  }
+  arguments.erase(arguments.begin());
+  Request request;
+  if (const auto code = parse(*make_study_parser(request, action), std::move(arguments))) {
+    return *code;
+  }
+  prepare(request);
+  return action == "plan"     ? plan_study(request)
+         : action == "run"    ? run_it(request)
+         : action == "status" ? status(request)
+                              : tables(request);
+}
+
+}  // namespace probedarts::cli
