@@ -84,6 +84,9 @@ std::string result_of_run(const std::string& printed, const fs::path& epochs_jso
 /// {run:ID} and {selected:ID} replaced.
 std::string expand(std::string text, const StudyFolder& folder, const Plan& plan,
                    const std::vector<Record>& records) {
+  if (text.find('{') == std::string::npos) {
+    return text;
+  }
   for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
     const std::string& id = plan.tasks[i].id;
     const std::string run = fmt::format("{{run:{}}}", id);
@@ -196,13 +199,24 @@ class Runner {
     return std::move(*claim);
   }
 
+  /// Takes note of what ended elsewhere; reads only records that are new.
   void look_around() {
-    Progress seen = read_progress(plan_, ledger_);
-    for (const Job& job : jobs_) {
-      seen.states[job.task] = TaskState::kRunning;
-    }
-    progress_ = std::move(seen);
     looked_ = monotonic_seconds();
+    if (progress_.states.empty()) {
+      progress_ = read_progress(plan_, ledger_);
+      return;
+    }
+    std::vector<std::string> ended = ledger_.ended();
+    std::sort(ended.begin(), ended.end());
+    for (std::size_t i = 0; i < plan_.tasks.size(); ++i) {
+      const std::string& id = plan_.tasks[i].id;
+      if (progress_.states[i] == TaskState::kWaiting &&
+          std::binary_search(ended.begin(), ended.end(), id)) {
+        if (const auto record = ledger_.record(id)) {
+          settle(i, *record);
+        }
+      }
+    }
   }
 
   void forget_failures() {
@@ -211,6 +225,7 @@ class Runner {
         ledger_.forget(plan_.tasks[i].id);
       }
     }
+    progress_ = {};
     look_around();
   }
 
