@@ -262,6 +262,22 @@ json counts_json(const study::Progress& progress) {
   return counts;
 }
 
+/// Whether a folder has what no study writes. Another process may be just beginning this very
+/// study, so files that stand before study.toml, and drafts of them, are no sign of something else.
+bool holds_something_else(const fs::path& folder) {
+  if (!fs::exists(folder)) {
+    return false;
+  }
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    const auto is_ours = [&](const char* ours) { return name.find(ours) != std::string::npos; };
+    if (!is_ours("study.toml") && !is_ours("data.json") && name != "measure") {
+      return true;
+    }
+  }
+  return false;
+}
+
 int run_it(Request& request) {
   const Opened opened = open_study(request, "run");
   if (opened.folder.path.empty()) {
@@ -278,7 +294,7 @@ int run_it(Request& request) {
     }
   }
   const bool fresh = !fs::exists(opened.folder.study_toml());
-  if (fresh && fs::exists(opened.folder.path) && !fs::is_empty(opened.folder.path)) {
+  if (fresh && holds_something_else(opened.folder.path)) {
     throw UserError(
         fmt::format("folder '{}' is not empty and is no study; choose another with --out",
                     opened.folder.path.string()));
