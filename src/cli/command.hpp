@@ -18,6 +18,9 @@ struct Command {
 int run_bench_command(std::vector<std::string> arguments);
 int run_count_command(std::vector<std::string> arguments);
 int run_search_command(std::vector<std::string> arguments);
+int run_evaluate_command(std::vector<std::string> arguments);
+int run_predict_command(std::vector<std::string> arguments);
+int run_train_command(std::vector<std::string> arguments);
 int run_derive_command(std::vector<std::string> arguments);
 int run_explain_command(std::vector<std::string> arguments);
 int run_report_command(std::vector<std::string> arguments);

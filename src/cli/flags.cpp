@@ -70,6 +70,15 @@ std::string quoted_line(const std::string& text, std::size_t number) {
   return line.empty() || line.size() > kLongest || !printable ? "" : fmt::format(" ('{}')", line);
 }
 
+/// In two words where the value is empty: after "--cache=" CLI11 would take the next flag for it.
+void push_flag(const std::string& key, const std::string& value, std::vector<std::string>& flags) {
+  if (value.empty()) {
+    flags.insert(flags.end(), {"--" + key, ""});
+  } else {
+    flags.push_back(fmt::format("--{}={}", key, value));
+  }
+}
+
 }  // namespace
 
 std::unique_ptr<CLI::App> make_parser(const std::string& description, const std::string& name) {
@@ -132,10 +141,10 @@ std::vector<std::string> flags_from_toml(const std::string& path, const CLI::App
     }
     if (const toml::array* list = node.as_array()) {
       for (const toml::node& element : *list) {
-        flags.push_back(fmt::format("--{}={}", key, scalar_text(element, key, path)));
+        push_flag(key, scalar_text(element, key, path), flags);
       }
     } else {
-      flags.push_back(fmt::format("--{}={}", key, scalar_text(node, key, path)));
+      push_flag(key, scalar_text(node, key, path), flags);
     }
   }
   return flags;

@@ -142,6 +142,8 @@ TEST(RawValue, IsAbsentWithoutTheFlagOrItsValue) {
 TEST(FlagsFromToml, BecomeFlagsInEveryKindOfValue) {
   EXPECT_THAT(toml_flags("epochs = 3\n"), ElementsAre("--epochs=3"));
   EXPECT_THAT(toml_flags("optimizer = \"s g=d\"\n"), ElementsAre("--optimizer=s g=d"));
+  EXPECT_THAT(toml_flags("optimizer = \"\"\nepochs = 3\n"),
+              ElementsAre("--epochs=3", "--optimizer", ""));
   EXPECT_THAT(toml_flags("force = true\n"), ElementsAre("--force=true"));
   EXPECT_THAT(toml_flags("epochs = 2.5e-7\n"), ElementsAre("--epochs=2.5e-07"));
   EXPECT_THAT(toml_flags("columns = ['a', 'b']\n"), ElementsAre("--columns=a", "--columns=b"));

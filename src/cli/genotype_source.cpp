@@ -14,14 +14,23 @@
 namespace probedarts::cli {
 namespace {
 
-space::Genotype from_run(const std::filesystem::path& path, int epoch) {
+space::Genotype from_run(const std::string& who, const std::filesystem::path& path, int epoch) {
   const report::Run run = report::read_run(path);
+  if (run.cell() == nullptr) {
+    throw UserError(fmt::format(
+        "{}: the run '{}' trained a network that is not made of cells; give the run of a search",
+        who, path.string()));
+  }
+  if (!run.is_search()) {
+    return *run.cell();
+  }
   const int epochs = static_cast<int>(run.epochs.size());
   if (epoch >= epochs) {
     throw UserError(fmt::format("--epoch: the run has no epoch {}; use 0 to {}, or -1 for the last",
                                 epoch, epochs - 1));
   }
-  return run.epochs[static_cast<std::size_t>(epoch < 0 ? epochs - 1 : epoch)].genotype;
+  return run.epochs[static_cast<std::size_t>(epoch < 0 ? epochs - 1 : epoch)]
+      .architecture->genotype;
 }
 
 }  // namespace
@@ -30,7 +39,7 @@ space::Genotype read_genotype(const std::string& source, const std::string& who,
   const std::filesystem::path path(source);
   std::error_code no_path;  // a genotype's text may be longer than the file system lets a name be
   if (std::filesystem::is_directory(path, no_path)) {
-    return from_run(path, epoch);
+    return from_run(who, path, epoch);
   }
   if (std::filesystem::is_regular_file(path, no_path)) {
     return space::parse_genotype(read_file(path));
@@ -44,6 +53,12 @@ space::Genotype read_genotype(const std::string& source, const std::string& who,
                     who, source, fmt::join(space::published_names(), ", ")));
   }
   return space::parse_genotype(source);
+}
+
+void resolve_genotype(learn::NetworkOptions& options) {
+  if (!options.genotype.empty()) {
+    options.genotype = space::to_python(read_genotype(options.genotype, "--genotype"));
+  }
 }
 
 }  // namespace probedarts::cli

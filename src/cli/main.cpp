@@ -19,6 +19,10 @@ using probedarts::cli::Command;
 
 constexpr Command kCommands[] = {
     {"search", "search a cell on a folder of patches", probedarts::cli::run_search_command},
+    {"train", "train a network on a folder of patches", probedarts::cli::run_train_command},
+    {"evaluate", "measure a trained network on a data set", probedarts::cli::run_evaluate_command},
+    {"predict", "logits, probabilities and labels of image files",
+     probedarts::cli::run_predict_command},
     {"derive", "print and draw the cell of a run, a published one, or a random one",
      probedarts::cli::run_derive_command},
     {"count", "count parameters, multiply-accumulates and memory of a network",

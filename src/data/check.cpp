@@ -72,11 +72,6 @@ struct Summary {
   std::vector<const Finding*> unreadable;
 };
 
-std::string name_in(const Dataset& dataset, const Sample& sample) {
-  const std::string file = sample.file.lexically_proximate(dataset.root).generic_string();
-  return sample.record < 0 ? file : fmt::format("{} record {}", file, sample.record);
-}
-
 void measure(const Image& image, Finding& finding) {
   finding.height = image.height;
   finding.width = image.width;
@@ -229,7 +224,7 @@ std::string write_json(const Dataset& dataset, const Summary& summary, const Che
     Json members = Json::array();
     for (const Finding* finding : set) {
       members.push_back(
-          {{"image", name_in(dataset, *finding->sample)}, {"split", name_of(finding->split)}});
+          {{"image", image_name(dataset, *finding->sample)}, {"split", name_of(finding->split)}});
     }
     sets.push_back(members);
   }
@@ -239,7 +234,7 @@ std::string write_json(const Dataset& dataset, const Summary& summary, const Che
                         {"sets", sets}};
   json["unreadable"] = Json::array();
   for (const Finding* finding : summary.unreadable) {
-    json["unreadable"].push_back({{"image", name_in(dataset, *finding->sample)},
+    json["unreadable"].push_back({{"image", image_name(dataset, *finding->sample)},
                                   {"split", name_of(finding->split)},
                                   {"why", finding->unreadable}});
   }
@@ -339,7 +334,7 @@ std::string duplicate_lines(const Dataset& dataset, const Summary& summary,
     std::vector<std::string> members;
     for (const Finding* finding : set) {
       members.push_back(
-          fmt::format("{} ({})", name_in(dataset, *finding->sample), name_of(finding->split)));
+          fmt::format("{} ({})", image_name(dataset, *finding->sample), name_of(finding->split)));
     }
     lines.push_back(fmt::format("{}", fmt::join(members, " = ")));
   }

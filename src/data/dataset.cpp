@@ -199,6 +199,11 @@ std::string_view name_of(Split split) {
   report_bug("name_of: no such split", __FILE__, __LINE__);
 }
 
+std::string image_name(const Dataset& dataset, const Sample& sample) {
+  const std::string file = sample.file.lexically_proximate(dataset.root).generic_string();
+  return sample.record < 0 ? file : fmt::format("{} record {}", file, sample.record);
+}
+
 const std::vector<Sample>& Dataset::of(Split split) const {
   return split == Split::kTrain ? train : split == Split::kValid ? valid : test;
 }

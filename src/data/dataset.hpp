@@ -39,6 +39,9 @@ struct Dataset {
   std::vector<Sample>& of(Split split);
 };
 
+/// An image as people name it: its path below the root of the data set, and which record of it.
+std::string image_name(const Dataset& dataset, const Sample& sample);
+
 /// What `open_dataset` may need to be told.
 struct DatasetOptions {
   std::string layout = "auto";   ///< auto, folders, csv, cifar, adp, bcss, lists

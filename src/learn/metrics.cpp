@@ -303,6 +303,17 @@ std::vector<float> sigmoid(std::span<const float> logits) {
 
 ThresholdedReports thresholded_reports(const Scores& probabilities, const MultiLabels& labels) {
   require_same_shape(probabilities, labels);
+  std::vector<double> thresholds;
+  for (std::size_t c = 0; c < labels.classes; ++c) {
+    thresholds.push_back(balanced_threshold(column(probabilities, c), column(labels, c)));
+  }
+  return thresholded_reports_at(probabilities, labels, thresholds);
+}
+
+ThresholdedReports thresholded_reports_at(const Scores& probabilities, const MultiLabels& labels,
+                                          std::span<const double> thresholds) {
+  require_same_shape(probabilities, labels);
+  require(thresholds.size() == labels.classes, "one threshold for each class");
   ThresholdedReports reports;
   Decisions together;
   double weighted_auc = 0.0;
@@ -310,7 +321,7 @@ ThresholdedReports thresholded_reports(const Scores& probabilities, const MultiL
   for (std::size_t c = 0; c < labels.classes; ++c) {
     const std::vector<float> scores = column(probabilities, c);
     const std::vector<std::uint8_t> present = column(labels, c);
-    const double threshold = balanced_threshold(scores, present);
+    const double threshold = thresholds[c];
     Decisions counts;
     for (std::size_t image = 0; image < scores.size(); ++image) {
       counts.add(static_cast<double>(scores[image]) >= threshold, present[image] != 0);

@@ -136,6 +136,11 @@ struct ThresholdedReports {
 /// probability >= threshold. Source: the evaluation code of the paper, on scikit-learn 1.2.
 ThresholdedReports thresholded_reports(const Scores& probabilities, const MultiLabels& labels);
 
+/// The same at thresholds found elsewhere, for example on a validation split.
+/// \param thresholds  one a class.
+ThresholdedReports thresholded_reports_at(const Scores& probabilities, const MultiLabels& labels,
+                                          std::span<const double> thresholds);
+
 // ---- trust ---------------------------------------------------------------------------------
 
 /// Expected calibration error: over equal bins of confidence in (0, 1],

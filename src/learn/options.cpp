@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <cstdio>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -39,10 +41,10 @@ void validate(const DataOptions& options) {
                {"auto", "folders", "csv", "cifar", "adp", "bcss", "lists"});
   check_choice("adp-level", options.adp_level, {"L1", "L2", "L3"});
   check_choice("augment", options.augment, {"none", "flips", "pathology", "cifar"});
-  if (options.normalize != "measured" && !data::published_normalization(options.normalize)) {
+  if (options.normalize != "measured" && !normalization_named(options.normalize)) {
     throw UserError(fmt::format(
         "--normalize: '{}' is unknown; use one of measured, none, cifar10, cifar100, adp, bcss, "
-        "bach, osteosarcoma",
+        "bach, osteosarcoma, or numbers R,G,B/R,G,B",
         options.normalize));
   }
   check_range("size", options.size, 8, 4096);
@@ -70,6 +72,24 @@ void validate(const RunOptions& options) {
   check_choice("executor", options.executor, {"auto", "composed", "fused"});
   check_range("threads", options.threads, 1, 1024);
   check_range("loader-threads", options.loader_threads, 0, 1024);
+}
+
+std::optional<data::Normalization> normalization_named(const std::string& text) {
+  if (const auto published = data::published_normalization(text)) {
+    return published;
+  }
+  data::Normalization numbers;
+  auto& m = numbers.mean;
+  auto& s = numbers.sd;
+  int end = 0;
+  // NOLINTNEXTLINE(cert-err34-c): a number that does not parse leaves fewer than six
+  const int read = std::sscanf(text.c_str(), "%lf,%lf,%lf/%lf,%lf,%lf%n", &m[0], &m[1], &m[2],
+                               &s[0], &s[1], &s[2], &end);
+  const bool usable =
+      read == 6 && static_cast<std::size_t>(end) == text.size() &&
+      std::all_of(m.begin(), m.end(), [](double v) { return std::isfinite(v); }) &&
+      std::all_of(s.begin(), s.end(), [](double v) { return std::isfinite(v) && v > 0.0; });
+  return usable ? std::optional(numbers) : std::nullopt;
 }
 
 data::Augmentation augmentation_of(const DataOptions& options) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,22 +59,31 @@ struct RunOptions {
 };
 
 template <class Config, class Visit>
-void visit_data_options(Config& c, Visit& visit) {
+void visit_source_options(Config& c, Visit& visit) {
   visit("data", c.data, "folder with the data set (docs/data.md)");
   visit("layout", c.layout, "auto, folders, csv, cifar, adp, bcss, lists");
   visit("adp-level", c.adp_level, "ADP only: L1, L2 or L3");
   visit("label-columns", c.label_columns,
         "labels.csv: columns of a multi-label set; default: the 0/1 columns after split");
   visit("group-column", c.group_column, "labels.csv: column with the patient or slide");
-  visit("size", c.size, "side of the patches, px; images are resized (bicubic)");
-  visit("normalize", c.normalize,
-        "measured, none, or published: cifar10, cifar100, adp, bcss, bach, osteosarcoma");
-  visit("augment", c.augment,
-        "none, flips, pathology (flips, ±45 degrees, ±10 % shift), cifar (pad 4 and crop, flip)");
-  visit("cutout", c.cutout, "side of the square cut out of training patches, px");
   visit("skip-unreadable", c.skip_unreadable,
         "leave out unreadable images, counted and listed, instead of stopping");
   visit("cache", c.cache, "folder for decoded patches; default: the user's cache folder");
+}
+
+template <class Config, class Visit>
+void visit_patch_options(Config& c, Visit& visit) {
+  visit("size", c.size, "side of the patches, px; images are resized (bicubic)");
+  visit("normalize", c.normalize,
+        "measured, none, published (cifar10, cifar100, adp, bcss, bach, osteosarcoma), or numbers "
+        "R,G,B/R,G,B: means and standard deviations on the scale 0 to 1");
+}
+
+template <class Config, class Visit>
+void visit_augment_options(Config& c, Visit& visit) {
+  visit("augment", c.augment,
+        "none, flips, pathology (flips, ±45 degrees, ±10 % shift), cifar (pad 4 and crop, flip)");
+  visit("cutout", c.cutout, "side of the square cut out of training patches, px");
 }
 
 template <class Config, class Visit>
@@ -116,6 +126,10 @@ void validate(const RunOptions& options);
 void check_choice(const char* flag, const std::string& value,
                   const std::vector<std::string>& known);
 void check_range(const char* flag, double value, double low, double high);
+
+/// The published normalisation of this name, or that of numbers "R,G,B/R,G,B" (means and positive
+/// standard deviations); nothing for another text.
+std::optional<data::Normalization> normalization_named(const std::string& text);
 
 data::Augmentation augmentation_of(const DataOptions& options);
 nets::Precision precision_of(const RunOptions& options);

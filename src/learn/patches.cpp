@@ -2,12 +2,14 @@
 
 #include <cstdlib>
 #include <numeric>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include <ATen/ops/from_blob.h>
 
+#include "core/errors.hpp"
 #include "core/progress.hpp"
 #include "data/dataset.hpp"
 
@@ -31,7 +33,7 @@ fs::path cache_folder(const DataOptions& options) {
 
 }  // namespace
 
-OpenedPatches open_patches(const DataOptions& options, const RunOptions& run, double valid_share) {
+data::Dataset dataset_of(const DataOptions& options, const RunOptions& run, double valid_share) {
   data::DatasetOptions reading;
   reading.layout = options.layout;
   reading.adp_level = options.adp_level;
@@ -39,13 +41,18 @@ OpenedPatches open_patches(const DataOptions& options, const RunOptions& run, do
   reading.group_column = options.group_column;
   reading.valid_share = valid_share;
   reading.seed = run.seed;
-  const data::Dataset dataset = data::open_dataset(options.data, reading);
+  return data::open_dataset(options.data, reading);
+}
+
+OpenedPatches open_patches(const DataOptions& options, const RunOptions& run, double valid_share) {
+  data::Dataset dataset = dataset_of(options, run, valid_share);
   data::CacheOptions cache;
   cache.size_px = options.size;
   cache.folder = cache_folder(options);
   cache.threads = run.threads;
   cache.skip_unreadable = options.skip_unreadable;
-  OpenedPatches opened{dataset.layout, data::PatchCache::open(dataset, cache)};
+  data::PatchCache patches = data::PatchCache::open(dataset, cache);
+  OpenedPatches opened{std::move(dataset), std::move(patches)};
   if (!opened.cache.unreadable().empty()) {
     print_line(fmt::format("{} unreadable images left out:", opened.cache.unreadable().size()));
     for (const std::string& path : opened.cache.unreadable()) {
@@ -55,9 +62,22 @@ OpenedPatches open_patches(const DataOptions& options, const RunOptions& run, do
   return opened;
 }
 
+std::vector<std::string> image_names(const OpenedPatches& opened, data::Split split) {
+  const std::set<std::string> missing(opened.cache.unreadable().begin(),
+                                      opened.cache.unreadable().end());
+  std::vector<std::string> names;
+  for (const data::Sample& sample : opened.dataset.of(split)) {
+    if (missing.count(sample.file.string()) == 0) {
+      names.push_back(data::image_name(opened.dataset, sample));
+    }
+  }
+  require(names.size() == opened.cache.count(split), "one name for each cached image");
+  return names;
+}
+
 data::Normalization normalization_of(const DataOptions& options, const data::PatchCache& cache) {
   return options.normalize == "measured" ? cache.measured_normalization(data::Split::kTrain)
-                                         : *data::published_normalization(options.normalize);
+                                         : normalization_named(options.normalize).value();
 }
 
 data::LoaderOptions loader_options(const DataOptions& options, const RunOptions& run, int batch,

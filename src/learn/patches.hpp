@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "data/dataset.hpp"
 #include "data/loader.hpp"
 #include "learn/loss.hpp"
 #include "learn/options.hpp"
@@ -15,9 +16,15 @@ namespace probedarts::learn {
 
 /// A data set with its decoded patches.
 struct OpenedPatches {
-  std::string layout;
+  data::Dataset dataset;
   data::PatchCache cache;
 };
+
+/// Names of the images of a split, in the order of the cache.
+std::vector<std::string> image_names(const OpenedPatches& opened, data::Split split);
+
+/// The data set that options name, its images not yet read. \throws UserError (docs/data.md).
+data::Dataset dataset_of(const DataOptions& options, const RunOptions& run, double valid_share);
 
 /// Opens a data set and its cache; says on the error stream which images were left out.
 /// \param valid_share  see data::DatasetOptions. \throws UserError (docs/data.md).

@@ -147,8 +147,9 @@ nlohmann::json stored_config(const RunFolder& folder, const std::string& kind,
   const nlohmann::json run = nlohmann::json::parse(read_file(folder.run_json()), nullptr, false);
   if (!run.is_object() || run.value("format", "") != "probedarts-run" ||
       run.value("kind", "") != kind || !run.contains("config")) {
-    throw UserError(fmt::format("'{}' is not the run.json of a {}; give the folder of a {} run",
-                                folder.run_json().string(), kind, kind));
+    const std::string word = kind == "train" ? "training" : kind;
+    throw UserError(fmt::format("'{0}' is not the run.json of a {1}; give the folder of a {1} run",
+                                folder.run_json().string(), word));
   }
   nlohmann::json config = run.at("config");
   for (const auto& [key, value] : machine_options.items()) {

@@ -38,7 +38,9 @@ template <class Config, class Visit>
 requires std::same_as<std::remove_const_t<Config>, SearchConfig>
 void for_each_option(Config& c, Visit&& visit) {
   visit("preset", c.preset, "defaults to start from: pathology, cifar");
-  visit_data_options(c, visit);
+  visit_source_options(c, visit);
+  visit_patch_options(c, visit);
+  visit_augment_options(c, visit);
   visit("train-portion", c.train_portion,
         "share of the train split that weights learn on; alpha learns on the rest");
   visit("split-by-group", c.split_by_group, "keep each group (patient, slide) in one half");

@@ -18,7 +18,7 @@ class SearchData {
   SearchData(const SearchConfig& config, nets::Precision precision);
 
   const data::PatchCache& cache() const { return opened_.cache; }
-  const std::string& layout() const { return opened_.layout; }
+  const std::string& layout() const { return opened_.dataset.layout; }
   const data::SearchHalves& halves() const { return halves_; }
   const data::Normalization& normalization() const { return normalization_; }
   Objective objective() const { return objective_of(cache(), halves_.train); }

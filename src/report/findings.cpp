@@ -22,15 +22,15 @@ std::string counted(double share, int total, const char* what) {
 /// Since when, without a break until the end, more than half of the kept edges carry no parameters.
 std::string parameter_free_sentence(const Run& run, std::size_t kind) {
   const Epoch& last = run.epochs.back();
-  const int kept = 2 * last.genotype.nodes();
-  const auto& signals = last.collapse[kind];
+  const int kept = 2 * last.architecture->genotype.nodes();
+  const auto& signals = last.architecture->collapse[kind];
   std::string sentence =
       fmt::format("{} cell: {} of {} kept edges carry no parameters at the end ({}, {})",
                   kind == 0 ? "Normal" : "Reduction", std::lround(signals[kFree] * kept), kept,
                   counted(signals[kPools], kept, "pool"), counted(signals[kSkips], kept, "skip"));
-  const auto broken =
-      std::find_if(run.epochs.rbegin(), run.epochs.rend(),
-                   [kind](const Epoch& epoch) { return !(epoch.collapse[kind][kFree] > 0.5); });
+  const auto broken = std::find_if(
+      run.epochs.rbegin(), run.epochs.rend(),
+      [kind](const Epoch& epoch) { return !(epoch.architecture->collapse[kind][kFree] > 0.5); });
   if (broken == run.epochs.rbegin()) {
     return sentence + ".";
   }
@@ -42,7 +42,7 @@ std::string parameter_free_sentence(const Run& run, std::size_t kind) {
 }
 
 std::string decision_sentence(const Run& run) {
-  const auto& collapse = run.epochs.back().collapse;
+  const auto& collapse = run.epochs.back().architecture->collapse;
   const double undecided = std::log(static_cast<double>(space::kPrimitiveCount));
   return fmt::format(
       "Architecture weights: mean entropy {:.2f} nats in normal and {:.2f} in reduction cells, "
@@ -53,8 +53,9 @@ std::string decision_sentence(const Run& run) {
 
 std::string stability_sentence(const Run& run) {
   const auto changed = std::adjacent_find(
-      run.epochs.rbegin(), run.epochs.rend(),
-      [](const Epoch& later, const Epoch& before) { return later.genotype != before.genotype; });
+      run.epochs.rbegin(), run.epochs.rend(), [](const Epoch& later, const Epoch& before) {
+        return later.architecture->genotype != before.architecture->genotype;
+      });
   if (run.epochs.size() == 1) {
     return "Only one epoch is finished, so nothing can be said about how stable the cells are.";
   }
@@ -90,7 +91,21 @@ std::string gap_sentence(const Run& run) {
       100 * last.train.error);
 }
 
+std::string best_sentence(const Run& run) {
+  const Epoch& best = best_epoch(run);
+  return fmt::format(
+      "Validation error is smallest at epoch {} ({:.1f} %); the last epoch is {} ({:.1f} %).",
+      best.epoch, 100 * best.valid.error, run.epochs.back().epoch,
+      100 * run.epochs.back().valid.error);
+}
+
 }  // namespace
+
+const Epoch& best_epoch(const Run& run) {
+  return *std::min_element(
+      run.epochs.begin(), run.epochs.end(),
+      [](const Epoch& a, const Epoch& b) { return a.valid.error < b.valid.error; });
+}
 
 double zero_rank_share(const Run& run, const Epoch& epoch) {
   std::size_t known = 0;
@@ -115,11 +130,15 @@ std::string optimizer_name(const Run& run) {
 
 std::vector<std::string> findings(const Run& run) {
   std::vector<std::string> sentences;
-  for (std::size_t kind = 0; kind < 2; ++kind) {
-    sentences.push_back(parameter_free_sentence(run, kind));
+  if (run.is_search()) {
+    for (std::size_t kind = 0; kind < 2; ++kind) {
+      sentences.push_back(parameter_free_sentence(run, kind));
+    }
+    sentences.push_back(decision_sentence(run));
+    sentences.push_back(stability_sentence(run));
+  } else {
+    sentences.push_back(best_sentence(run));
   }
-  sentences.push_back(decision_sentence(run));
-  sentences.push_back(stability_sentence(run));
   sentences.push_back(learning_sentence(run));
   sentences.push_back(gap_sentence(run));
   std::size_t failures = 0;

@@ -56,10 +56,24 @@ TEST(Findings, CompareValidationWithTraining) {
 TEST(Findings, SayWhenTheCellsLastChanged) {
   auto run = run_with_shares({0.5, 0.5, 0.5, 0.5});
   EXPECT_THAT(findings(run), Contains("The derived cells never changed."));
-  run.epochs[0].genotype.normal.genes[0].primitive = space::Primitive::kSkipConnect;
-  run.epochs[1].genotype.normal.genes[0].primitive = space::Primitive::kSkipConnect;
+  run.epochs[0].architecture->genotype.normal.genes[0].primitive = space::Primitive::kSkipConnect;
+  run.epochs[1].architecture->genotype.normal.genes[0].primitive = space::Primitive::kSkipConnect;
   EXPECT_THAT(findings(run),
               Contains("The derived cells last changed at epoch 2 (the last epoch is 3)."));
+}
+
+TEST(Findings, SayWhichEpochOfATrainingWasBest) {
+  const testing::TempFolder temp("findings_train");
+  std::vector<nlohmann::json> epochs;
+  for (const double error : {0.5, 0.25, 0.25, 0.375}) {
+    epochs.push_back(testing::sample_train_epoch(static_cast<int>(epochs.size())));
+    epochs.back()["valid"]["error"] = error;
+  }
+  testing::write_run(temp.path() / "run", testing::sample_train_head(), epochs);
+  const std::vector<std::string> said = findings(read_run(temp.path() / "run"));
+  EXPECT_THAT(said, Contains("Validation error is smallest at epoch 1 (25.0 %); the last epoch is "
+                             "3 (37.5 %)."));
+  EXPECT_THAT(said, Not(Contains(HasSubstr("Architecture weights"))));
 }
 
 TEST(Findings, SayHowManyConvolutionsHaveNoStableRank) {

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 #include <set>
 
@@ -48,12 +49,22 @@ std::string fill(std::string_view page, const std::map<std::string, std::string>
   }
 }
 
+/// "search", "train" or "both": which sections have something to show.
+std::string kinds_of(const std::vector<Run>& runs) {
+  const auto is_search = [](const Run& run) { return run.is_search(); };
+  if (std::all_of(runs.begin(), runs.end(), is_search)) {
+    return "search";
+  }
+  return std::any_of(runs.begin(), runs.end(), is_search) ? "both" : "train";
+}
+
 }  // namespace
 
 std::string render_report(const std::vector<std::filesystem::path>& folders) {
   if (folders.empty()) {
     throw UserError(
-        "report: no run folder given; name at least one that `probedarts search` wrote");
+        "report: no run folder given; name at least one that `probedarts search` or `probedarts "
+        "train` wrote");
   }
   std::vector<Run> runs;
   for (const auto& folder : folders) {
@@ -74,6 +85,7 @@ std::string render_report(const std::vector<std::filesystem::path>& folders) {
                {"chart_library", std::string(page_files::kChartLibrary)},
                {"script", std::string(page_files::kScript)},
                {"data", page_data(runs, names)},
+               {"kinds", kinds_of(runs)},
                {"count", runs.size() == 1 ? "one" : "several"},
                {"summary", summary_cards(named)},
                {"cells", cell_drawings(named)},

@@ -44,11 +44,11 @@ std::string number_or_null(const std::optional<int>& number) {
 
 std::string layer_json(const Layer& layer) {
   return fmt::format(
-      R"({{"cell":{},"kind":{},"edge":{},"from":{},"to":{},"primitive":{},"position":{},"role":{}}})",
+      R"({{"cell":{},"kind":{},"edge":{},"from":{},"to":{},"primitive":{},"position":{},"role":{},"name":{}}})",
       number_or_null(layer.cell), json_text(layer.cell_kind), number_or_null(layer.edge),
       number_or_null(layer.from), number_or_null(layer.to),
       layer.primitive ? std::to_string(static_cast<int>(*layer.primitive)) : "null", layer.position,
-      json_text(layer.role));
+      json_text(layer.role), layer.cell ? "null" : json_text(layer.name));
 }
 
 std::string genes_json(const space::CellGenotype& cell) {
@@ -88,10 +88,10 @@ std::string probe_json(const Run& run, const std::vector<std::size_t>& drawn) {
 
 std::string alpha_json(const Run& run) {
   return per_kind([&](std::size_t kind) {
-    return list(run.epochs.front().softmax[kind].size(), [&](std::size_t edge) {
+    return list(run.epochs.front().architecture->softmax[kind].size(), [&](std::size_t edge) {
       return list(space::kPrimitiveCount, [&](std::size_t primitive) {
         return over_epochs(run, [&](const Epoch& epoch) {
-          return json_number(epoch.softmax[kind][edge][primitive]);
+          return json_number(epoch.architecture->softmax[kind][edge][primitive]);
         });
       });
     });
@@ -101,10 +101,25 @@ std::string alpha_json(const Run& run) {
 std::string collapse_json(const Run& run) {
   return per_kind([&](std::size_t kind) {
     return list(kCollapseSignals.size(), [&](std::size_t signal) {
-      return over_epochs(
-          run, [&](const Epoch& epoch) { return json_number(epoch.collapse[kind][signal]); });
+      return over_epochs(run, [&](const Epoch& epoch) {
+        return json_number(epoch.architecture->collapse[kind][signal]);
+      });
     });
   });
+}
+
+/// The members that only a search has.
+std::string architecture_json(const Run& run) {
+  if (!run.is_search()) {
+    return R"("alpha":null,"collapse":null,"genes":null)";
+  }
+  return fmt::format(R"("alpha":{},"collapse":{},"genes":{})", alpha_json(run), collapse_json(run),
+                     per_kind([&](std::size_t kind) {
+                       return over_epochs(run, [&](const Epoch& epoch) {
+                         const space::Genotype& genotype = epoch.architecture->genotype;
+                         return genes_json(kind == 0 ? genotype.normal : genotype.reduce);
+                       });
+                     }));
 }
 
 std::string run_json(const Run& run, const std::string& name) {
@@ -116,18 +131,13 @@ std::string run_json(const Run& run, const std::string& name) {
       });
   std::string text = fmt::format(
       R"({{"name":{},"nodes":{},"epochs":{},"optimizer":{},"train":{},"valid":{},"lr":{},"layers":{},)",
-      json_text(name), run.epochs.front().genotype.nodes(), run.epochs.size(),
+      json_text(name), run.cell() == nullptr ? 0 : run.cell()->nodes(), run.epochs.size(),
       json_text(optimizer_name(run)), split_json(run, &Epoch::train),
       split_json(run, &Epoch::valid),
       over_epochs(run, [](const Epoch& epoch) { return json_number(epoch.lr_schedule); }),
       list(drawn.size(), [&](std::size_t i) { return layer_json(run.layers[drawn[i]]); }));
-  text += fmt::format(
-      R"("lr_layers":{},"probe":{},"alpha":{},"collapse":{},"genes":{}}})", layer_rates,
-      probe_json(run, drawn), alpha_json(run), collapse_json(run), per_kind([&](std::size_t kind) {
-        return over_epochs(run, [&](const Epoch& epoch) {
-          return genes_json(kind == 0 ? epoch.genotype.normal : epoch.genotype.reduce);
-        });
-      }));
+  text += fmt::format(R"("lr_layers":{},"probe":{},{}}})", layer_rates, probe_json(run, drawn),
+                      architecture_json(run));
   return text;
 }
 

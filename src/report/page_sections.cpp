@@ -54,29 +54,39 @@ std::string epochs_line(const Run& run) {
                        : fmt::format("{} of {}", run.epochs.size(), asked);
 }
 
+/// "4 cells, 4 nodes, 376,791 parameters", or the name in the zoo
+std::string network_line(const Run& run) {
+  const std::string parameters = grouped(run.parameters) + " parameters";
+  if (run.cell() == nullptr) {
+    return fmt::format("{}, {}", run.network, parameters);
+  }
+  return fmt::format("{} cells, {} nodes, {}", run.option("cells"), run.cell()->nodes(),
+                     parameters);
+}
+
 std::string summary_card(const NamedRun& named) {
   const Run& run = *named.run;
   const Epoch& last = run.epochs.back();
-  const int kept = 2 * last.genotype.nodes();
-  const auto best = std::min_element(
-      run.epochs.begin(), run.epochs.end(),
-      [](const Epoch& a, const Epoch& b) { return a.valid.error < b.valid.error; });
+  const Epoch& best = best_epoch(run);
   std::string html =
       fmt::format("<article class=\"card\"><h3>{}</h3><dl>", escape_html(named.name));
   html += entry("Data", data_line(run));
   html += entry("Optimiser",
                 fmt::format("{}, learning rate {}", optimizer_name(run), run.option("lr")));
-  html += entry("Supernet", fmt::format("{} cells, {} nodes, {} parameters", run.option("cells"),
-                                        last.genotype.nodes(), grouped(run.parameters)));
+  html += entry(run.is_search() ? "Supernet" : "Network", network_line(run));
   html += entry("Epochs done", epochs_line(run));
   html += entry("Training error, last epoch", percent(last.train.error));
   html += entry("Validation error, last epoch", percent(last.valid.error));
   html += entry("Validation error, best",
-                fmt::format("{} at epoch {}", percent(best->valid.error), best->epoch));
-  html += entry(
-      "Kept edges without parameters",
-      fmt::format("{} of {} normal, {} of {} reduction", std::lround(last.collapse[0][0] * kept),
-                  kept, std::lround(last.collapse[1][0] * kept), kept));
+                fmt::format("{} at epoch {}", percent(best.valid.error), best.epoch));
+  if (last.architecture) {
+    const auto& collapse = last.architecture->collapse;
+    const int kept = 2 * last.architecture->genotype.nodes();
+    html +=
+        entry("Kept edges without parameters",
+              fmt::format("{} of {} normal, {} of {} reduction", std::lround(collapse[0][0] * kept),
+                          kept, std::lround(collapse[1][0] * kept), kept));
+  }
   html += entry("Convolutions with stable rank 0", percent(zero_rank_share(run, last)));
   html += "</dl>";
   for (const std::string& note : run.notes) {
@@ -85,8 +95,7 @@ std::string summary_card(const NamedRun& named) {
   return html + "</article>";
 }
 
-std::string drawn_cell(const Run& run, space::CellKind kind) {
-  const space::Genotype& genotype = run.epochs.back().genotype;
+std::string drawn_cell(const space::Genotype& genotype, space::CellKind kind) {
   return fmt::format(
       "<figure class=\"drawing\"><figcaption>{}</figcaption><div "
       "class=\"scroll\">{}</div></figure>",
@@ -170,12 +179,19 @@ std::string cell_drawings(const std::vector<NamedRun>& runs) {
   std::string html;
   for (std::size_t i = 0; i < runs.size(); ++i) {
     const Run& run = *runs[i].run;
+    if (run.cell() == nullptr) {
+      html += fmt::format(
+          "<article class=\"card\"><h3>{}</h3><p>{} is not made of cells.</p></article>",
+          escape_html(runs[i].name), escape_html(run.network));
+      continue;
+    }
     html += fmt::format(
         "<article class=\"card\"><h3>{}</h3><div class=\"cells\">{}{}</div>{}</article>",
-        escape_html(runs[i].name), drawn_cell(run, space::CellKind::kNormal),
-        drawn_cell(run, space::CellKind::kReduce),
+        escape_html(runs[i].name), drawn_cell(*run.cell(), space::CellKind::kNormal),
+        drawn_cell(*run.cell(), space::CellKind::kReduce),
         copyable(fmt::format("genotype-{}", i), "genotype of " + runs[i].name,
-                 run.epochs.back().genotype_text));
+                 run.is_search() ? run.epochs.back().architecture->genotype_text
+                                 : space::to_python(*run.cell())));
   }
   return html;
 }
@@ -194,7 +210,7 @@ std::string finding_lists(const std::vector<NamedRun>& runs) {
 
 std::string time_table(const std::vector<NamedRun>& runs) {
   static constexpr std::array<const char*, kTimeParts.size()> kLabels = {
-      "search steps", "validation", "probe", "checkpoint", "of these, waiting for data"};
+      "learning steps", "validation", "probe", "checkpoint", "of these, waiting for data"};
   std::string html = "<table>" + table_head("Seconds an epoch (mean)", runs) + "<tbody>";
   html += option_row("whole epoch", per_run(runs, [](const Run& run) {
                        return fmt::format("{:.3g} s", mean_seconds(run).total);
@@ -251,11 +267,11 @@ std::string command_list(const std::vector<NamedRun>& runs) {
     const std::string folder = run.folder.string();
     report += " " + folder;
     std::string commands = run.command.empty() ? "" : "# as typed\n" + run.command + "\n";
-    commands += fmt::format("# from the saved configuration\nprobedarts search --config {}\n",
+    commands += fmt::format("# from the saved configuration\nprobedarts {} --config {}\n", run.kind,
                             (run.folder / "config.toml").string());
     if (const std::string asked = run.option("epochs");
         asked != std::to_string(run.epochs.size())) {
-      commands += fmt::format("# go on\nprobedarts search --resume {}\n", folder);
+      commands += fmt::format("# go on\nprobedarts {} --resume {}\n", run.kind, folder);
     }
     html += fmt::format(
         "<h3>{}</h3>{}", escape_html(runs[i].name),

@@ -43,6 +43,7 @@ class RenderReport : public ::testing::Test {
     write_run(temp_.path() / name, head, {sample_epoch(0), sample_epoch(1)});
     return temp_.path() / name;
   }
+  std::filesystem::path folder() const { return temp_.path(); }
 
  private:
   testing::TempFolder temp_{"page"};
@@ -60,6 +61,37 @@ TEST_F(RenderReport, CarriesTheNumbersOfTheRun) {
   EXPECT_EQ(shown["alpha"]["reduce"][1][6], json({0.2, 0.2}));
   EXPECT_EQ(shown["genes"]["normal"][1], json({{1, 0}, {6, 1}}));
   EXPECT_EQ(shown["collapse"]["normal"][0], json({0.5, 0.5}));
+}
+
+TEST_F(RenderReport, ShowsATrainingWithoutArchitecture) {
+  write_run(folder() / "t", testing::sample_train_head(),
+            {testing::sample_train_epoch(0), testing::sample_train_epoch(1)});
+  const std::string page = render_report({folder() / "t"});
+  EXPECT_THAT(page, HasSubstr("data-kinds=\"train\""));
+  EXPECT_THAT(page, HasSubstr("probedarts train --resume"));
+  EXPECT_THAT(page, HasSubstr("normal=[(&#39;max_pool_3x3&#39;, 0)"));
+  const json shown = data_of(page)["runs"][0];
+  EXPECT_EQ(shown["valid"]["error"], json({0.375, 0.375}));
+  EXPECT_EQ(shown["nodes"], 1);
+  EXPECT_EQ(shown["layers"].size(), 3U);
+  for (const char* key : {"alpha", "collapse", "genes"}) {
+    EXPECT_TRUE(shown[key].is_null()) << key;
+  }
+}
+
+TEST_F(RenderReport, ShowsATrainingOfANetworkWithoutCells) {
+  json head = testing::sample_train_head();
+  head["model"]["network"] = {{"name", "resnet18"}};
+  write_run(folder() / "t", head, {testing::sample_train_epoch(0)});
+  const std::string page = render_report({folder() / "t"});
+  EXPECT_THAT(page, HasSubstr("resnet18 is not made of cells."));
+  EXPECT_EQ(data_of(page)["runs"][0]["nodes"], 0);
+}
+
+TEST_F(RenderReport, TellsSearchesAndTrainingsApart) {
+  write_run(folder() / "t", testing::sample_train_head(), {testing::sample_train_epoch(0)});
+  EXPECT_THAT(render_report({run("a"), folder() / "t"}), HasSubstr("data-kinds=\"both\""));
+  EXPECT_THAT(render_report({run("a")}), HasSubstr("data-kinds=\"search\""));
 }
 
 TEST_F(RenderReport, RoundsToFiveDigitsAndLeavesDepthwiseLayersOut) {
@@ -125,7 +157,8 @@ TEST_F(RenderReport, RefusesAnEmptyList) {
     FAIL() << "no error";
   } catch (const UserError& error) {
     EXPECT_STREQ(error.what(),
-                 "report: no run folder given; name at least one that `probedarts search` wrote");
+                 "report: no run folder given; name at least one that `probedarts search` or "
+                 "`probedarts train` wrote");
   }
 }
 

@@ -71,8 +71,10 @@ void read_head(const JsonField& head, Run& run) {
   if (const long long version = head.at("format_version").integer(); version != 1) {
     head.at("format_version").refuse(fmt::format("is {}, this program reads 1", version));
   }
-  if (const std::string kind = head.at("kind").text(); kind != "search") {
-    head.at("kind").refuse(fmt::format("is '{}', the report shows runs of 'search'", kind));
+  run.kind = head.at("kind").text();
+  if (run.kind != "search" && run.kind != "train") {
+    head.at("kind").refuse(
+        fmt::format("is '{}', the report shows runs of 'search' and 'train'", run.kind));
   }
   run.name = head.at("name").text();
   run.created = head.at("created").text();
@@ -138,31 +140,57 @@ void read_probe(const JsonField& probe, std::size_t layers, Epoch& epoch) {
   epoch.failed_layers = probe.at("failed").items().size();
 }
 
-void read_seconds(const JsonField& seconds, Epoch& epoch) {
+void read_seconds(const JsonField& seconds, const std::string& kind, Epoch& epoch) {
   epoch.seconds = seconds.at("total").number();
   for (std::size_t i = 0; i < kTimeParts.size(); ++i) {
-    const std::string part(kTimeParts[i]);
+    const std::string part = i == 0 ? kind : std::string(kTimeParts[i]);
     epoch.seconds_parts[i] = seconds.has(part) ? seconds.at(part).number() : 0.0;
   }
 }
 
 /// The genotype must fit the rows of softmax(alpha), the same in all epochs: the page draws both on
 /// the same edges.
-void check_edges(const JsonField& line, const Run& run, const Epoch& epoch) {
-  if (!run.epochs.empty() && run.epochs.front().genotype.nodes() != epoch.genotype.nodes()) {
-    line.at("genotype")
-        .refuse(fmt::format("has {} nodes where the first epoch has {}", epoch.genotype.nodes(),
-                            run.epochs.front().genotype.nodes()));
+void check_edges(const JsonField& line, const Run& run, const Architecture& found) {
+  const int nodes = found.genotype.nodes();
+  if (!run.epochs.empty()) {
+    const int first = run.epochs.front().architecture->genotype.nodes();
+    if (first != nodes) {
+      line.at("genotype")
+          .refuse(fmt::format("has {} nodes where the first epoch has {}", nodes, first));
+    }
   }
-  const auto edges = static_cast<std::size_t>(space::edge_count(epoch.genotype.nodes()));
+  const auto edges = static_cast<std::size_t>(space::edge_count(nodes));
   for (std::size_t k = 0; k < kKinds.size(); ++k) {
-    if (epoch.softmax[k].size() != edges) {
+    if (found.softmax[k].size() != edges) {
       line.at("alpha_softmax")
           .at(kKinds[k])
           .refuse(fmt::format("has {} rows for the {} edges of the genotype",
-                              epoch.softmax[k].size(), edges));
+                              found.softmax[k].size(), edges));
     }
   }
+}
+
+space::Genotype read_genotype(const JsonField& field, const std::string& where) {
+  try {
+    return space::parse_genotype(field.value().dump());
+  } catch (const UserError& error) {
+    throw UserError(fmt::format("run folder: {}: {}", where, error.what()));
+  }
+}
+
+Architecture read_architecture(const JsonField& line, const Run& run, const std::string& where) {
+  Architecture found;
+  for (std::size_t k = 0; k < kKinds.size(); ++k) {
+    found.softmax[k] = read_softmax(line.at("alpha_softmax").at(kKinds[k]));
+    const JsonField collapse = line.at("collapse").at(kKinds[k]);
+    for (std::size_t i = 0; i < kCollapseSignals.size(); ++i) {
+      found.collapse[k][i] = collapse.at(std::string(kCollapseSignals[i])).number_or_nan();
+    }
+  }
+  found.genotype = read_genotype(line.at("genotype"), where);
+  found.genotype_text = line.at("genotype_text").text();
+  check_edges(line, run, found);
+  return found;
 }
 
 Epoch read_epoch(const JsonField& line, const Run& run, const std::string& where) {
@@ -177,22 +205,10 @@ Epoch read_epoch(const JsonField& line, const Run& run, const std::string& where
   epoch.lr_schedule = line.at("lr").at("schedule").number_or_nan();
   epoch.lr_layers = read_per_layer(line.at("lr").at("layers"), run.layers.size());
   read_probe(line.at("probe"), run.layers.size(), epoch);
-  for (std::size_t k = 0; k < kKinds.size(); ++k) {
-    epoch.softmax[k] = read_softmax(line.at("alpha_softmax").at(kKinds[k]));
-    const JsonField collapse = line.at("collapse").at(kKinds[k]);
-    for (std::size_t i = 0; i < kCollapseSignals.size(); ++i) {
-      epoch.collapse[k][i] = collapse.at(std::string(kCollapseSignals[i])).number_or_nan();
-    }
+  if (run.is_search()) {
+    epoch.architecture = read_architecture(line, run, where);
   }
-  const JsonField genotype = line.at("genotype");
-  try {
-    epoch.genotype = space::parse_genotype(genotype.value().dump());
-  } catch (const UserError& error) {
-    throw UserError(fmt::format("run folder: {}: {}", where, error.what()));
-  }
-  epoch.genotype_text = line.at("genotype_text").text();
-  check_edges(line, run, epoch);
-  read_seconds(line.at("seconds"), epoch);
+  read_seconds(line.at("seconds"), run.kind, epoch);
   return epoch;
 }
 
@@ -226,8 +242,8 @@ void read_epochs(const std::filesystem::path& path, Run& run) {
   if (run.epochs.empty()) {
     throw UserError(fmt::format(
         "run folder: '{0}' has no finished epoch yet; wait for its first epoch, or go on with "
-        "`probedarts search --resume {0}`",
-        run.folder.string()));
+        "`probedarts {1} --resume {0}`",
+        run.folder.string(), run.kind));
   }
 }
 
@@ -242,6 +258,13 @@ std::string Run::option(std::string_view key) const {
   return {};
 }
 
+const space::Genotype* Run::cell() const {
+  if (is_search()) {
+    return &epochs.back().architecture->genotype;
+  }
+  return model_genotype ? &*model_genotype : nullptr;
+}
+
 bool Run::has_layer_rates() const {
   return std::any_of(epochs.begin(), epochs.end(), [](const Epoch& epoch) {
     return std::adjacent_find(epoch.lr_layers.begin(), epoch.lr_layers.end(),
@@ -253,8 +276,8 @@ Run read_run(const std::filesystem::path& folder) {
   const std::filesystem::path head_path = folder / "run.json";
   if (!std::filesystem::exists(head_path)) {
     throw UserError(fmt::format(
-        "run folder: '{}' {}; give a folder that `probedarts search` wrote", folder.string(),
-        std::filesystem::exists(folder) ? "holds no run.json" : "does not exist"));
+        "run folder: '{}' {}; give a folder that `probedarts search` or `probedarts train` wrote",
+        folder.string(), std::filesystem::exists(folder) ? "holds no run.json" : "does not exist"));
   }
   Run run;
   run.folder = folder;
@@ -272,6 +295,13 @@ Run read_run(const std::filesystem::path& folder) {
   }
   for (const JsonField& layer : head.at("layers").items()) {
     run.layers.push_back(read_layer(layer));
+  }
+  if (!run.is_search()) {
+    const JsonField network = head.at("model").at("network");
+    run.network = network.at("name").text();
+    if (network.has("genotype")) {
+      run.model_genotype = read_genotype(network.at("genotype"), where);
+    }
   }
   read_epochs(folder / "epochs.jsonl", run);
   return run;

@@ -15,7 +15,7 @@
 /// format itself.
 namespace probedarts::report {
 
-/// A convolution of the supernet, in parameter order. Fields that do not apply to it are empty.
+/// A convolution of the network, in parameter order. Fields that do not apply to it are empty.
 struct Layer {
   std::string name;
   std::string role;       ///< stem, preprocess, reduce, depthwise or pointwise
@@ -38,7 +38,8 @@ inline constexpr std::array<std::string_view, 5> kCollapseSignals = {
 
 /// Where the seconds of an epoch go, in the order of `kTimeParts`; what is missing from the file
 /// counts as 0.
-inline constexpr std::array<std::string_view, 5> kTimeParts = {"search", "valid", "probe",
+/// The first is called `search` or `train` there, after the kind of the run.
+inline constexpr std::array<std::string_view, 5> kTimeParts = {"learn", "valid", "probe",
                                                                "checkpoint", "data_wait"};
 
 struct SplitResult {
@@ -50,6 +51,14 @@ struct SplitResult {
 template <class T>
 using PerKind = std::array<T, 2>;
 
+/// Where the architecture of a search stands after an epoch.
+struct Architecture {
+  PerKind<space::EdgeWeights> softmax;  ///< [edge][primitive]
+  PerKind<std::array<double, kCollapseSignals.size()>> collapse{};
+  space::Genotype genotype;
+  std::string genotype_text;
+};
+
 /// One line of epochs.jsonl. Numbers that are `null` in the file (a failed factorisation) are NaN.
 struct Epoch {
   int epoch = 0;
@@ -57,13 +66,10 @@ struct Epoch {
   SplitResult valid;
   double lr_schedule = 0.0;
   std::vector<double> lr_layers;                               ///< one a layer
-  PerKind<space::EdgeWeights> softmax;                         ///< [edge][primitive]
+  std::optional<Architecture> architecture;                    ///< in all epochs of a search
   std::array<std::vector<double>, kProbeSeries.size()> probe;  ///< one a layer
   std::vector<double> stable_rank;                             ///< mean of both sides, one a layer
   std::size_t failed_layers = 0;
-  PerKind<std::array<double, kCollapseSignals.size()>> collapse{};
-  space::Genotype genotype;
-  std::string genotype_text;
   double seconds = 0.0;
   std::array<double, kTimeParts.size()> seconds_parts{};
 };
@@ -71,6 +77,7 @@ struct Epoch {
 /// Everything the report shows of one run.
 struct Run {
   std::filesystem::path folder;  ///< as given
+  std::string kind;              ///< "search" or "train"
   std::string name;
   std::string created;
   std::string version;
@@ -90,20 +97,26 @@ struct Run {
   std::vector<std::pair<std::string, std::string>> images;  ///< split and count, as JSON text
   std::vector<std::pair<std::string, std::string>> config;  ///< option and value, sorted by option
   std::vector<Layer> layers;
-  std::vector<Epoch> epochs;       ///< at least one, numbered 0, 1, ...
-  std::vector<std::string> notes;  ///< what was tolerated while reading
+  std::vector<Epoch> epochs;                      ///< at least one, numbered 0, 1, ...
+  std::vector<std::string> notes;                 ///< what was tolerated while reading
+  std::string network;                            ///< of a training: "cells" or the name in the zoo
+  std::optional<space::Genotype> model_genotype;  ///< of a training of a network of cells
 
   /// Value of a configuration key, or empty.
   std::string option(std::string_view key) const;
   /// Rates differ between layers in some epoch (Adas); otherwise the schedule says all.
   bool has_layer_rates() const;
+  bool is_search() const { return kind == "search"; }
+  /// The cell that the run is about: derived after the last epoch, or trained; nothing for a
+  /// network that is not made of cells.
+  const space::Genotype* cell() const;
 };
 
-/// Reads run.json and epochs.jsonl of a search.
+/// Reads run.json and epochs.jsonl of a search or a training.
 ///
 /// A last line without line break that is no complete JSON object is what a killed run leaves: it
 /// is dropped with a note. Anything else that does not fit the format is an error that names file,
-/// line and field. \throws UserError when the folder is no run folder of a search, has no finished
+/// line and field. \throws UserError when the folder is no run folder, has no finished
 /// epoch, or is malformed.
 Run read_run(const std::filesystem::path& folder);
 

@@ -86,15 +86,14 @@ TEST_F(ReadRun, DropsALastLineCutShortWithANote) {
 
 TEST_F(ReadRun, RefusesAFolderThatIsNoRun) {
   std::filesystem::create_directories(folder());
-  EXPECT_EQ(complaint(),
-            fmt::format(
-                "run folder: '{}' holds no run.json; give a folder that `probedarts search` wrote",
-                folder().string()));
+  EXPECT_EQ(complaint(), fmt::format("run folder: '{}' holds no run.json; give a folder that "
+                                     "`probedarts search` or `probedarts train` wrote",
+                                     folder().string()));
 }
 
 TEST_F(ReadRun, RefusesAFolderThatDoesNotExist) {
   EXPECT_EQ(complaint(), fmt::format("run folder: '{}' does not exist; give a folder that "
-                                     "`probedarts search` wrote",
+                                     "`probedarts search` or `probedarts train` wrote",
                                      folder().string()));
 }
 
@@ -123,6 +122,27 @@ TEST_F(ReadRun, RefusesARunJsonThatIsNoJson) {
   testing::write_text(head_file(), "{\"format\": ");
   EXPECT_EQ(complaint(),
             fmt::format("run folder: '{}' is no valid JSON; restore the file or repeat the run",
+                        head_file()));
+}
+
+TEST_F(ReadRun, ReadsATraining) {
+  write_run(folder(), testing::sample_train_head(), {testing::sample_train_epoch(0)});
+  const report::Run run = read_run(folder());
+  EXPECT_EQ(run.kind, "train");
+  EXPECT_EQ(run.network, "cells");
+  EXPECT_FALSE(run.epochs[0].architecture.has_value());
+  ASSERT_NE(run.cell(), nullptr);
+  EXPECT_EQ(run.cell()->nodes(), 1);
+  EXPECT_EQ(run.epochs[0].seconds_parts[0], 28.5);
+}
+
+TEST_F(ReadRun, RefusesAKindItDoesNotKnow) {
+  json head = sample_head();
+  head["kind"] = "dream";
+  write_run(folder(), head, {sample_epoch(0)});
+  EXPECT_EQ(complaint(),
+            fmt::format("run folder: '{}': 'kind' is 'dream', the report shows runs of 'search' "
+                        "and 'train'; restore the file or repeat the run",
                         head_file()));
 }
 

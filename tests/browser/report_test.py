@@ -23,8 +23,10 @@ RUNS = {
     "multi": ["--optimizer", "adas", "--lr", "0.175", "--labels", "multi", "--nodes", "3", "--cells", "5",
               "--epochs", "50", "--done", "21", "--seed", "4", "--name", "several-labels"],
     "first": ["--done", "1", "--name", "one-epoch"],
+    "train": ["--kind", "train", "--seed", "5", "--name", "n4-trained"],
 }
-PAGES = {"one": ["sgd"], "three": ["sgd", "fast", "adas"], "mixed": ["adas", "multi"], "first": ["first"]}
+PAGES = {"one": ["sgd"], "three": ["sgd", "fast", "adas"], "mixed": ["adas", "multi"], "first": ["first"],
+         "train": ["train"], "both": ["train", "adas"]}
 
 # What a chart shows: labels, numbers and looks of its lines.
 SHOWN = """const chart = Chart.getChart(arguments[0]);
@@ -204,6 +206,30 @@ class Report(unittest.TestCase):
             self.assertGreater(radius, 0)
             self.leave(page)
 
+    def test_a_training_shows_its_curves_and_no_architecture(self):
+        with Page("train") as page:
+            self.assertEqual(page.js(LINES, "error-chart"), 2)
+            self.assertEqual(page.js(LINES, "rates-chart-0"), 1)
+            self.assertGreater(page.js(LINES, "probe-chart-0"), 3)
+            hidden = page.js("""return ["alpha", "kept", "collapse-charts"].map((id) =>
+              document.getElementById(id).offsetHeight);""")
+            self.assertEqual(hidden, [0, 0, 0])
+            links = page.js("""return [...document.querySelectorAll("nav a")].filter((a) => a.offsetHeight > 0)
+              .map((a) => a.hash);""")
+            self.assertNotIn("#alpha", links)
+            self.assertIn("#error", links)
+            page.choose("probe-metric", "rank")
+            page.choose("error-measure", "loss")
+            self.leave(page)
+
+    def test_a_training_stands_beside_a_search(self):
+        with Page("both") as page:
+            self.assertEqual([page.js(LINES, f"alpha-chart-{i}") for i in range(2)], [0, 8])
+            self.assertIn("its architecture is fixed", page.text(page.find("#alpha-charts figure .absent")))
+            self.assertEqual(page.js("return document.querySelectorAll('#kept-charts figure').length;"), 1)
+            self.assertEqual(page.js(LINES, "error-chart"), 4)
+            self.leave(page)
+
     def test_every_control_has_a_name_and_every_chart_a_description(self):
         with Page("three") as page:
             nameless = page.js("""return [...document.querySelectorAll("select, input, button")].filter((e) =>
@@ -230,7 +256,7 @@ class Report(unittest.TestCase):
     def test_screenshots(self):
         if OPTIONS.screenshots is None:
             self.skipTest("no --screenshots")
-        for name in ("one", "three", "mixed"):
+        for name in ("one", "three", "mixed", "train"):
             for width in (1280, 400):
                 for dark in (False, True):
                     with Page(name, width, dark) as page:

@@ -16,8 +16,9 @@ A case is a folder with a case.json:
 
 Only "about", "run" and "exit" are needed. {tmp} is the case's own empty folder, which is also the
 working folder. {shared} holds what all cases share and none may change: `data`, a synthetic data
-set of 100 + 20 + 20 patches of 64 px; `run`, a finished search of one epoch on it. The argument "{small}" stands for the
-options of a search that takes a moment.
+set of 100 + 20 + 20 patches of 64 px; `run`, a finished search of one epoch on it; `trained`, a
+finished training of one epoch. The arguments "{small}" and "{small training}" stand for the options
+of a search and of a training that take a moment.
 """
 
 import argparse
@@ -37,6 +38,9 @@ SECONDS_ALLOWED = 120  # for one run of the program; it takes about one on two i
 SMALL = ["--nodes", "1", "--cells", "1", "--channels", "4", "--batch", "8", "--epochs", "1",
          "--augment", "none", "--size", "64", "--threads", "1", "--seed", "1"]
 
+SMALL_TRAINING = ["--cells", "1", "--channels", "4", "--batch", "8", "--epochs", "1",
+                  "--augment", "none", "--size", "64", "--threads", "1", "--seed", "1"]
+
 
 class Workplace:
     """The program, its environment and the folder all cases share."""
@@ -53,7 +57,8 @@ class Workplace:
     def arguments(self, words, tmp):
         expanded = []
         for word in words:
-            expanded += SMALL if word == "{small}" else [self.expand(word, tmp)]
+            expanded += {"{small}": SMALL, "{small training}": SMALL_TRAINING}.get(
+                word, [self.expand(word, tmp)])
         return expanded
 
     def run(self, words, tmp, largest_file=None):
@@ -76,6 +81,8 @@ class Workplace:
                        "--valid", "20", "--test", "20", "--seed", "7"], self.shared)
         self.must_run(["search", "--data", "{shared}/data", "{small}", "--out", "{shared}/run"],
                       self.shared)
+        self.must_run(["train", "--data", "{shared}/data", "{small training}", "--genotype",
+                       "DARTS_ADP_N2", "--out", "{shared}/trained"], self.shared)
 
 
 def write(place, tmp, files):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Writes a run folder that looks like a search, without searching: fixtures for the report.
+"""Writes a run folder that looks like a search or a training, without either: fixtures for the report.
 
     make_run.py OUT [--optimizer sgd|adas] [--lr 0.025] [--epochs 50] [--cells 4] [--nodes 4]
-                    [--labels single|multi] [--stem pathology|cifar] [--seed 1] [--name NAME]
+                    [--kind search|train] [--labels single|multi] [--stem pathology|cifar] [--seed 1] [--name NAME]
 
 The numbers are invented (seeded, with the shape of real curves); the format is that of docs/run-folder.md.
 """
@@ -43,6 +43,20 @@ def edge_layers(prefix, cell, kind, edge, ends, channels):
                         [channels, 1, kernel, kernel], primitive=primitive, position=position, **here)
             yield layer(f"{prefix}._ops.{index}.op.{pointwise}.weight", "pointwise",
                         [channels, channels, 1, 1], primitive=primitive, position=position, **here)
+
+
+def derived_layers(layers, kept):
+    """What derivation leaves of a supernet's layers; edges are numbered anew, two a node."""
+    derived = []
+    for what in layers:
+        if what["edge"] is None:
+            derived.append(what)
+            continue
+        genes = kept[what["cell_kind"]]
+        for number, (edge, primitive) in enumerate(genes):
+            if (edge, PRIMITIVES[primitive]) == (what["edge"], what["primitive"]):
+                derived.append({**what, "edge": number})
+    return derived
 
 
 def network_layers(cells, nodes, stem, channels=16):
@@ -185,7 +199,7 @@ class Search:
         probe = self.probe(epoch)
         train, valid = self.errors(epoch)
         parts = {"search": 27 + draw.random(), "valid": 2.4, "probe": 0.11, "checkpoint": 0.08, "data_wait": 0.02}
-        return {"epoch": epoch,
+        line = {"epoch": epoch,
                 "train": {"loss": 2.1 * train, "error": train, "images": 758},
                 "valid": {"loss": 2.3 * valid, "error": valid, "images": 759},
                 "lr": self.rates(epoch, probe["stable_rank"]),
@@ -193,6 +207,11 @@ class Search:
                 "collapse": {kind: collapse(weights[kind], o.nodes) for kind in KINDS},
                 "genotype": cells, "genotype_text": text,
                 "seconds": {"total": sum(parts.values()) + 0.3, **parts}}
+        if o.kind == "train":
+            for key in ("alpha_softmax", "collapse", "genotype", "genotype_text"):
+                del line[key]
+            line["seconds"] = {"train" if k == "search" else k: v for k, v in line["seconds"].items()}
+        return line
 
 
 def head(options, layers):
@@ -206,10 +225,10 @@ def head(options, layers):
     if options.optimizer == "adas":
         config.update({"adas-beta": 0.98, "adas-zeta": 1.0})
     command = " ".join(f"--{k} {v}" for k, v in config.items() if k not in ("data",))
-    return {"format": "probedarts-run", "format_version": 1, "kind": "search", "name": options.name,
+    return {"format": "probedarts-run", "format_version": 1, "kind": options.kind, "name": options.name,
             "created": "2026-01-05T08:30:00Z", "version": "0.1.0", "commit": "0123456789ab", "libtorch": "1.13.1",
             "machine": {"cpu": "Example CPU", "cores": 2, "memory_gib": 23.5, "os": "Linux 6.1"},
-            "command": f"probedarts search data/tiles {command}",
+            "command": f"probedarts {options.kind} data/tiles {command}",
             "threads": 2, "executor": "composed", "dtype": "float32", "seed": options.seed, "config": config,
             "data": {"path": "data/tiles", "fingerprint": "00112233445566778899aabbccddeeff",
                      "labels": options.labels, "classes": classes,
@@ -228,6 +247,7 @@ def main():
     parser.add_argument("--done", type=int, help="epochs finished (default: all)")
     parser.add_argument("--cells", type=int, default=4)
     parser.add_argument("--nodes", type=int, default=4)
+    parser.add_argument("--kind", choices=["search", "train"], default="search")
     parser.add_argument("--labels", choices=["single", "multi"], default="single")
     parser.add_argument("--stem", choices=["pathology", "cifar"], default="pathology")
     parser.add_argument("--seed", type=int, default=1)
@@ -235,10 +255,17 @@ def main():
     options = parser.parse_args()
     options.name = options.name or os.path.basename(os.path.normpath(options.out))
     layers = network_layers(options.cells, options.nodes, options.stem)
+    model = {}
+    if options.kind == "train":
+        draw = random.Random(options.seed)
+        ends = edge_ends(options.nodes)
+        weights = {kind: [softmax([draw.gauss(0, 1) for _ in PRIMITIVES]) for _ in ends] for kind in KINDS}
+        layers = derived_layers(layers, {kind: kept_edges(weights[kind], options.nodes) for kind in KINDS})
+        model = {"model": {"network": {"name": "cells", "genotype": genotype(weights, options.nodes, ends)[0]}}}
     search = Search(options, layers)
     os.makedirs(options.out)
     with open(os.path.join(options.out, "run.json"), "w", encoding="utf-8") as file:
-        json.dump(head(options, layers), file, indent=1)
+        json.dump({**head(options, layers), **model}, file, indent=1)
     with open(os.path.join(options.out, "epochs.jsonl"), "w", encoding="utf-8") as file:
         for epoch in range(options.epochs if options.done is None else options.done):
             file.write(json.dumps(search.epoch(epoch)) + "\n")

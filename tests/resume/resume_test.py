@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""A search killed at random moments and resumed ends with the same bits as one never stopped.
+"""A search or a training killed at random moments and resumed ends with the same bits as one never stopped.
 
-    resume_test.py --program build/dev/probedarts [--kills 20] [--seed 1]
+    resume_test.py --program build/dev/probedarts [--command search|train] [--kills 20] [--seed 1]
 
-Runs one small search without interruption, and the same search again and again killed with SIGKILL (and once each with
+Makes one small run without interruption, and the same run again and again killed with SIGKILL (and once each with
 SIGTERM, SIGINT and SIGUSR1, which must leave a checkpoint inside the epoch) after a random time. Compares the last
-checkpoint (alpha, weights, momenta, statistics), epochs.jsonl without its seconds, and genotype.json.
+checkpoint (alpha, weights, momenta, statistics), epochs.jsonl without its seconds, and genotype.json or the best weights.
 """
 import argparse
 import json
@@ -17,21 +17,24 @@ import sys
 import tempfile
 import time
 
-SMALL = ["--nodes", "1", "--cells", "3", "--channels", "4", "--size", "32", "--batch", "8", "--epochs", "4"]
+SMALL = ["--cells", "3", "--channels", "4", "--size", "32", "--batch", "8", "--epochs", "4"]
+OPTIONS = {"search": SMALL + ["--nodes", "1"],
+           "train": SMALL + ["--genotype", "DARTS_ADP_N2", "--auxiliary", "--drop-path", "0.4", "--cutout", "8"]}
+ARTEFACT = {"search": ["genotype.json"], "train": ["checkpoint", "best.safetensors"]}
 
 
-class Searches:
-    def __init__(self, program, folder, extra):
-        self.program, self.folder, self.extra = program, folder, extra
+class Runs:
+    def __init__(self, program, command, folder, extra):
+        self.program, self.command, self.folder, self.extra = program, command, folder, extra
         self.environment = dict(os.environ, XDG_CACHE_HOME=os.path.join(folder, "cache"))
 
     def start(self, run, threads="2"):
         path = os.path.join(self.folder, run)
         if os.path.exists(os.path.join(path, "run.json")):
-            arguments = ["search", "--resume", path, "--threads", threads]
+            arguments = [self.command, "--resume", path, "--threads", threads]
         else:  # killed before the run folder was complete: begin again
-            arguments = ["search", "--data", os.path.join(self.folder, "data"), "--out", path, "--threads", threads]
-            arguments += SMALL + self.extra
+            arguments = [self.command, "--data", os.path.join(self.folder, "data"), "--out", path, "--threads", threads]
+            arguments += OPTIONS[self.command] + self.extra
             if os.path.isdir(path):
                 subprocess.run(["rm", "-r", path], check=True)
         return subprocess.Popen([self.program] + arguments, env=self.environment, stdout=subprocess.DEVNULL,
@@ -58,7 +61,7 @@ class Searches:
                 head, mark, _ = line.partition(',"seconds":')
                 assert mark, "a line of epochs.jsonl has no seconds"
                 lines.append(head)
-        with open(os.path.join(path, "genotype.json"), encoding="utf-8") as file:
+        with open(os.path.join(path, *ARTEFACT[self.command]), "rb") as file:
             return tensors, state, lines, file.read()
 
 
@@ -69,18 +72,18 @@ def compare(first, second, what):
     assert len(first[2]) == len(second[2]), f"{what}: {len(first[2])} and {len(second[2])} epochs"
     for epoch, (a, b) in enumerate(zip(first[2], second[2])):
         assert a == b, f"{what}: epoch {epoch} differs"
-    assert first[3] == second[3], f"{what}: the genotype differs"
+    assert first[3] == second[3], f"{what}: the genotype, or the best weights, differ"
 
 
-def kill_and_resume(searches, run, kills, duration, dice):
+def kill_and_resume(runs, run, kills, duration, dice):
     """Kills `run` until it has died `kills` times or finished; returns how often it was killed."""
     killed = 0
     while killed < kills:
-        process = searches.start(run)
+        process = runs.start(run)
         try:
             process.communicate(timeout=dice.uniform(0.0, 0.35 * duration))
             assert process.returncode == 0, f"resume failed with {process.returncode}"
-            subprocess.run(["rm", "-r", os.path.join(searches.folder, run)], check=True)  # done too early: once more
+            subprocess.run(["rm", "-r", os.path.join(runs.folder, run)], check=True)  # done too early: once more
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
@@ -88,11 +91,11 @@ def kill_and_resume(searches, run, kills, duration, dice):
     return killed
 
 
-def polite_stops(searches, run, duration):
+def polite_stops(runs, run, duration):
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
-        process = searches.start(run)
+        process = runs.start(run)
         deadline = time.monotonic() + 60
-        while not os.path.exists(os.path.join(searches.folder, run, "run.json")):
+        while not os.path.exists(os.path.join(runs.folder, run, "run.json")):
             assert time.monotonic() < deadline, "no run folder after a minute"
             time.sleep(0.01)
         time.sleep(0.1 * duration)
@@ -106,6 +109,7 @@ def polite_stops(searches, run, duration):
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--program", required=True)
+    options.add_argument("--command", choices=sorted(OPTIONS), default="search")
     options.add_argument("--kills", type=int, default=20)
     options.add_argument("--seed", type=int, default=1)
     arguments = options.parse_args()
@@ -116,22 +120,23 @@ def main():
                 subprocess.run([arguments.program, "data", "synth", os.path.join(folder, "data"), "--size", "32",
                                 "--train", "96", "--valid", "16", "--test", "16"], check=True, capture_output=True)
                 extra = ["--optimizer", optimizer, "--lr", "0.1", "--executor", executor]
-                extra += ["--order", "2" if optimizer == "sgd" else "1"]
-                searches = Searches(os.path.abspath(arguments.program), folder, extra)
+                if arguments.command == "search":
+                    extra += ["--order", "2" if optimizer == "sgd" else "1"]
+                runs = Runs(os.path.abspath(arguments.program), arguments.command, folder, extra)
                 started = time.monotonic()
-                searches.finish("whole")
+                runs.finish("whole")
                 duration = time.monotonic() - started
-                whole = searches.outcome("whole")
+                whole = runs.outcome("whole")
                 kills = arguments.kills if executor == "fused" else max(2, arguments.kills // 5)
-                kill_and_resume(searches, "killed", kills, duration, dice)
-                searches.finish("killed")
-                compare(whole, searches.outcome("killed"), f"{executor}, {optimizer}: killed {kills} times")
-                polite_stops(searches, "stopped", duration)
-                searches.finish("stopped")
-                compare(whole, searches.outcome("stopped"), f"{executor}, {optimizer}: stopped by signals")
+                kill_and_resume(runs, "killed", kills, duration, dice)
+                runs.finish("killed")
+                compare(whole, runs.outcome("killed"), f"{executor}, {optimizer}: killed {kills} times")
+                polite_stops(runs, "stopped", duration)
+                runs.finish("stopped")
+                compare(whole, runs.outcome("stopped"), f"{executor}, {optimizer}: stopped by signals")
                 if executor == "fused":
-                    searches.finish("one-thread", "1")
-                    compare(whole, searches.outcome("one-thread"), f"{executor}, {optimizer}: one thread")
+                    runs.finish("one-thread", "1")
+                    compare(whole, runs.outcome("one-thread"), f"{executor}, {optimizer}: one thread")
                 print(f"{executor}, {optimizer}: same bits after {kills} kills, 3 signals")
     return 0
 

@@ -122,6 +122,24 @@ inline nlohmann::json sample_epoch(int epoch, double free_share = 0.5) {
           {"seconds", {{"total", 31.25}, {"search", 28.0}, {"valid", 2.5}, {"probe", 0.1}}}};
 }
 
+/// The same as a training: its network in run.json, no architecture in its epochs.
+inline nlohmann::json sample_train_head() {
+  nlohmann::json head = sample_head();
+  const nlohmann::json epoch = sample_epoch(0);
+  head["kind"] = "train";
+  head["model"] = {{"network", {{"name", "cells"}, {"genotype", epoch["genotype"]}}}};
+  return head;
+}
+
+inline nlohmann::json sample_train_epoch(int number) {
+  nlohmann::json epoch = sample_epoch(number);
+  for (const char* key : {"alpha_softmax", "collapse", "genotype", "genotype_text"}) {
+    epoch.erase(key);
+  }
+  epoch["seconds"] = {{"total", 31.25}, {"train", 28.5}, {"valid", 2.5}, {"probe", 0.1}};
+  return epoch;
+}
+
 inline void write_text(const std::filesystem::path& path, const std::string& text) {
   std::ofstream(path, std::ios::binary) << text;
 }

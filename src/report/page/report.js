@@ -3,6 +3,7 @@
   "use strict";
   const data = JSON.parse(document.getElementById("data").textContent);
   const runs = data.runs;
+  const searches = runs.some((run) => run.alpha !== null);  // else all runs are trainings
   const byId = (id) => document.getElementById(id);
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const cssColor = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -61,7 +62,7 @@
   };
   const maxNodes = Math.max(...runs.map((run) => run.nodes));
   const layerName = (layer) => {
-    if (layer.cell === null) return layer.role;
+    if (layer.cell === null) return layer.role === "stem" ? layer.role : layer.name;
     if (layer.edge === null) return "input preprocessing";
     const primitive = data.primitives[layer.primitive].short;
     const block = layer.role === "reduce" ? "" : ["", ", second half"][layer.position] || "";
@@ -280,7 +281,7 @@
     const kind = byId("alpha-kind").value;
     const edge = edgesOf(maxNodes)[byId("alpha-edge").value];
     const index = (edge.to - 2) * (edge.to + 1) / 2 + edge.from;
-    const lines = runs.map((run) => run.alpha[kind][index] || []);
+    const lines = runs.map((run) => (run.alpha === null ? [] : run.alpha[kind][index] || []));
     const top = roundUp(largest(lines.flat()));
     runs.forEach((run, i) => {
       const datasets = lines[i].map((line, p) => {
@@ -293,7 +294,7 @@
       draw(canvasIn("alpha-charts", `alpha-chart-${i}`, run.name), datasets, chartOptions("softmax(\u03b1)", top, false),
         strongest ? `softmax(alpha) of ${KIND_WORDS[kind]} edge ${edgeName(edge.from, edge.to)}, run ${run.name}: ` +
           `strongest at the last epoch is ${data.primitives[strongest[1]].short} with ${brief(strongest[0])}.` : "",
-        "This run has fewer nodes and no such edge.");
+        run.alpha === null ? "This run is a training; its architecture is fixed." : "This run has fewer nodes and no such edge.");
     });
     legend("alpha-legend", data.primitives.map((primitive, p) => ({label: primitive.short,
       color: themed(PRIMITIVE_STYLES[p].color), dash: PRIMITIVE_STYLES[p].dash, marker: PRIMITIVE_STYLES[p].marker})));
@@ -337,7 +338,8 @@
 
   function drawKept() {
     const kind = byId("kept-kind").value;
-    byId("kept-charts").replaceChildren(...runs.map((run, i) => {
+    byId("kept-charts").replaceChildren(...runs.flatMap((run, i) => {
+      if (run.genes === null) return [];
       const figure = make("figure");
       const grid = make("div", "lanes");
       grid.id = `kept-lanes-${i}`;
@@ -355,7 +357,7 @@
       axis.append(make("span", "", "epoch 0"), make("span", "", String(run.epochs - 1)));
       grid.append(make("div", "name", ""), axis);
       figure.append(make("figcaption", "", run.name), grid);
-      return figure;
+      return [figure];
     }));
   }
 
@@ -388,7 +390,7 @@
     const choice = byId("collapse-kind").value;
     const kinds = choice === "both" ? ["normal", "reduce"] : [choice];
     SIGNALS.forEach((title, signal) => {
-      const datasets = runs.flatMap((run, i) => kinds.map((kind) =>
+      const datasets = runs.flatMap((run, i) => run.collapse === null ? [] : kinds.map((kind) =>
         runDataset(i, `${run.name}, ${KIND_WORDS[kind]}`, run.collapse[kind][signal], kind === "normal" ? [] : [6, 4])));
       const top = signal < 3 ? 1 : signal === 3 ? 2.2 : roundUp(largest(datasets.map((set) => set.data.map(({y}) => y))));
       draw(canvasIn("collapse-charts", `collapse-chart-${signal}`, title), datasets, chartOptions("", top, signal < 3),
@@ -408,7 +410,9 @@
       }
     }
     const cells = [...kinds].sort((a, b) => a[0] - b[0]).map(([cell, words]) => [String(cell), `${cell} (${[...words].join(" / ")})`]);
-    return runs.some((run) => run.layers.some(({cell}) => cell === null)) ? [...cells, ["stem", "stem"]] : cells;
+    const outside = runs.flatMap((run) => run.layers.filter(({cell}) => cell === null));
+    const word = outside.every(({role}) => role === "stem") ? "stem" : cells.length > 0 ? "outside the cells" : "all layers";
+    return outside.length > 0 ? [...cells, ["stem", word]] : cells;
   }
 
   function primitiveOptions() {
@@ -437,12 +441,14 @@
   }
 
   function drawAll() {
-    drawCollapse();
+    if (searches) {
+      drawCollapse();
+      drawAlpha();
+      drawKept();
+    }
     drawEdgeChips();
     drawProbeLegend();
     drawProbe();
-    drawAlpha();
-    drawKept();
     drawErrors();
     drawRates();
   }

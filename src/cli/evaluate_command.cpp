@@ -1,0 +1,297 @@
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.hpp"
+#include "cli/config_flags.hpp"
+#include "cli/genotype_source.hpp"
+#include "cli/tables.hpp"
+#include "core/files.hpp"
+#include "core/progress.hpp"
+#include "learn/evaluate.hpp"
+
+namespace probedarts::cli {
+namespace {
+
+// Insertion order, so that the output reads as the documentation does.
+using json = nlohmann::ordered_json;
+
+struct Request {
+  learn::EvaluateConfig config;
+  std::vector<int> sizes;
+  std::string predictions;
+  bool as_json = false;
+};
+
+std::unique_ptr<CLI::App> make_evaluate_parser(Request& request) {
+  auto app = make_parser("Measures a trained network on a split of a data set (docs/evaluate.md).",
+                         "probedarts evaluate");
+  app->add_option("run", request.config.model.run,
+                  "run folder of a training: its best weights, on its own data");
+  for_each_option(request.config, [&](const char* key, auto& field, const char* help) {
+    add_option(*app, key, field, help);
+  });
+  app->add_option("--size", request.sizes,
+                  "px; several evaluate at each; default: what the model was trained at")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->expected(1, 64)
+      ->delimiter(',');
+  app->add_option("--predictions", request.predictions, "also write every prediction as CSV");
+  app->add_flag("--json", request.as_json, "print the result as JSON");
+  return app;
+}
+
+/// The data options of a run, as flags before those of the command line. Other data have other
+/// options, so they count only where --data is not given.
+std::vector<std::string> flags_of_run(const std::string& run) {
+  const nlohmann::json document =
+      nlohmann::json::parse(read_file(std::filesystem::path(run) / "run.json"), nullptr, false);
+  if (!document.is_object() || document.value("kind", "") != "train" ||
+      !document.contains("config")) {
+    throw UserError(
+        fmt::format("'{}' is not the folder of a training; give one, or a file with "
+                    "--checkpoint",
+                    run));
+  }
+  const nlohmann::json& config = document.at("config");
+  std::vector<std::string> flags;
+  for (const char* key : {"data", "layout", "adp-level", "group-column", "cache"}) {
+    if (const std::string value = config.value(key, ""); !value.empty()) {
+      flags.push_back(fmt::format("--{}={}", key, value));
+    }
+  }
+  for (const char* key : {"valid-share", "seed", "skip-unreadable"}) {
+    if (config.contains(key)) {
+      flags.push_back(fmt::format("--{}={}", key, config.at(key).dump()));
+    }
+  }
+  if (config.contains("label-columns")) {
+    for (const nlohmann::json& column : config.at("label-columns")) {
+      flags.push_back(fmt::format("--label-columns={}", column.get<std::string>()));
+    }
+  }
+  return flags;
+}
+
+json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
+
+json measures_json(const learn::Evaluation& evaluation) {
+  json measures = json::object();
+  for (const learn::Measure& measure : evaluation.measures) {
+    json entry = {{"value", number(measure.value)}};
+    if (measure.interval) {
+      entry["low"] = number(measure.interval->low);
+      entry["high"] = number(measure.interval->high);
+    }
+    measures[measure.key] = entry;
+  }
+  return measures;
+}
+
+json single_json(const learn::Evaluation& evaluation, const std::vector<std::string>& names) {
+  json classes = json::array();
+  json confusion = json::array();
+  for (std::size_t c = 0; c < names.size(); ++c) {
+    const learn::ClassReport& report = evaluation.classes[c];
+    classes.push_back({{"class", names[c]},
+                       {"images", report.images},
+                       {"precision", number(report.precision)},
+                       {"recall", number(report.recall)},
+                       {"f1", number(report.f1)},
+                       {"auc", number(evaluation.auc[c])}});
+    json row = json::array();
+    for (std::size_t predicted = 0; predicted < names.size(); ++predicted) {
+      row.push_back(evaluation.confusion->at(c, predicted));
+    }
+    confusion.push_back(row);
+  }
+  return {{"classes", classes}, {"confusion", confusion}};
+}
+
+json report_json(const learn::ThresholdedReport& report) {
+  return {{"positives", report.positives},
+          {"threshold", number(report.threshold)},
+          {"tpr", number(report.tpr)},
+          {"fpr", number(report.fpr)},
+          {"tnr", number(report.tnr)},
+          {"fnr", number(report.fnr)},
+          {"accuracy", number(report.accuracy)},
+          {"f1", number(report.f1)},
+          {"auc", number(report.auc)}};
+}
+
+json multi_json(const learn::Evaluation& evaluation, const std::vector<std::string>& names) {
+  json classes = json::array();
+  for (std::size_t c = 0; c < names.size(); ++c) {
+    json entry = {{"class", names[c]}};
+    entry.update(report_json(evaluation.thresholded->classes[c]));
+    json fpr = json::array();
+    json tpr = json::array();
+    for (std::size_t i = 0; i < evaluation.roc[c].fpr.size(); ++i) {
+      fpr.push_back(number(evaluation.roc[c].fpr[i]));
+      tpr.push_back(number(evaluation.roc[c].tpr[i]));
+    }
+    entry["roc"] = {{"fpr", fpr}, {"tpr", tpr}};
+    classes.push_back(entry);
+  }
+  return {{"classes", classes}, {"together", report_json(evaluation.thresholded->together)}};
+}
+
+json to_json(const learn::EvaluatedModel& result, const Request& request) {
+  json sizes = json::array();
+  for (const learn::Evaluation& evaluation : result.evaluations) {
+    json entry = {{"size", evaluation.size_px},
+                  {"images", evaluation.images},
+                  {"groups", evaluation.groups},
+                  {"images_per_second", evaluation.images_per_second},
+                  {"measures", measures_json(evaluation)}};
+    entry.update(evaluation.confusion ? single_json(evaluation, result.card.classes)
+                                      : multi_json(evaluation, result.card.classes));
+    sizes.push_back(entry);
+  }
+  return {{"checkpoint", result.checkpoint},
+          {"data", request.config.data},
+          {"split", request.config.split},
+          {"labels", result.card.labels == data::LabelKind::kSingle ? "single" : "multi"},
+          {"evaluations", sizes}};
+}
+
+std::string share(double value) { return std::isnan(value) ? "-" : fmt::format("{:.4f}", value); }
+
+Table measure_table(const std::vector<learn::Evaluation>& evaluations) {
+  Table table{{"size", "measure", "value", "95 % interval"}, {}};
+  for (const learn::Evaluation& evaluation : evaluations) {
+    for (const learn::Measure& measure : evaluation.measures) {
+      table.rows.push_back({fmt::format("{} px", evaluation.size_px), measure.label,
+                            share(measure.value),
+                            measure.interval ? fmt::format("{} to {}", share(measure.interval->low),
+                                                           share(measure.interval->high))
+                                             : ""});
+    }
+  }
+  return table;
+}
+
+Table single_table(const learn::Evaluation& evaluation, const std::vector<std::string>& names) {
+  Table table{{"class", "images", "precision", "recall", "F1", "AUC"}, {}};
+  for (std::size_t c = 0; c < names.size(); ++c) {
+    const learn::ClassReport& report = evaluation.classes[c];
+    table.rows.push_back({names[c], std::to_string(report.images), share(report.precision),
+                          share(report.recall), share(report.f1), share(evaluation.auc[c])});
+  }
+  return table;
+}
+
+Table confusion_table(const learn::Evaluation& evaluation, const std::vector<std::string>& names) {
+  Table table{{"true \\ predicted"}, {}};
+  table.head.insert(table.head.end(), names.begin(), names.end());
+  for (std::size_t truth = 0; truth < names.size(); ++truth) {
+    table.rows.push_back({names[truth]});
+    for (std::size_t predicted = 0; predicted < names.size(); ++predicted) {
+      table.rows.back().push_back(std::to_string(evaluation.confusion->at(truth, predicted)));
+    }
+  }
+  return table;
+}
+
+Table multi_table(const learn::Evaluation& evaluation, const std::vector<std::string>& names) {
+  Table table{
+      {"class", "positives", "threshold", "TPR", "FPR", "TNR", "FNR", "accuracy", "F1", "AUC"}, {}};
+  const auto row = [&table](const std::string& name, const learn::ThresholdedReport& r) {
+    table.rows.push_back({name, std::to_string(r.positives), share(r.threshold), share(r.tpr),
+                          share(r.fpr), share(r.tnr), share(r.fnr), share(r.accuracy), share(r.f1),
+                          share(r.auc)});
+  };
+  for (std::size_t c = 0; c < names.size(); ++c) {
+    row(names[c], evaluation.thresholded->classes[c]);
+  }
+  row("all", evaluation.thresholded->together);
+  return table;
+}
+
+void print_result(const learn::EvaluatedModel& result, const Request& request) {
+  const std::vector<std::string>& names = result.card.classes;
+  print_table(measure_table(result.evaluations));
+  for (const learn::Evaluation& evaluation : result.evaluations) {
+    std::printf(
+        "\n%d px, %zu images of split %s%s, %.0f images/s\n", evaluation.size_px, evaluation.images,
+        request.config.split.c_str(),
+        evaluation.groups == 0 ? "" : fmt::format(" in {} groups", evaluation.groups).c_str(),
+        evaluation.images_per_second);
+    if (evaluation.confusion) {
+      print_table(single_table(evaluation, names));
+      std::printf("\n");
+      print_table(confusion_table(evaluation, names));
+    } else {
+      print_table(multi_table(evaluation, names));
+    }
+  }
+}
+
+void write_predictions(const std::string& path, const learn::EvaluatedModel& result) {
+  const std::vector<std::string>& classes = result.card.classes;
+  std::vector<std::string> head = {"size", "image", "truth"};
+  for (const char* what : {"logit ", "probability "}) {
+    for (const std::string& name : classes) {
+      head.push_back(what + name);
+    }
+  }
+  std::string text = csv_line(head);
+  for (std::size_t e = 0; e < result.predictions.size(); ++e) {
+    const learn::Predictions& p = result.predictions[e];
+    for (std::size_t i = 0; i < p.images(); ++i) {
+      std::string truth;
+      std::vector<std::string> row = {std::to_string(result.evaluations[e].size_px), p.names[i]};
+      for (std::size_t c = 0; c < classes.size(); ++c) {
+        if (p.table().at(i, c) != 0) {
+          truth += (truth.empty() ? "" : " ") + classes[c];
+        }
+      }
+      row.push_back(truth);
+      for (const std::vector<float>* values : {&p.logits, &p.probabilities}) {
+        for (std::size_t c = 0; c < classes.size(); ++c) {
+          row.push_back(fmt::format("{}", (*values)[i * classes.size() + c]));
+        }
+      }
+      text += csv_line(row);
+    }
+  }
+  write_file_atomically(path, text);
+}
+
+}  // namespace
+
+int run_evaluate_command(std::vector<std::string> arguments) {
+  Request request;
+  arguments = with_flag_values(std::move(arguments), request.config);
+  {
+    Request first;  // to learn which run is meant
+    const auto app = make_evaluate_parser(first);
+    if (const auto code = parse(*app, arguments)) {
+      return *code;
+    }
+    if (!first.config.model.run.empty() && !raw_value(arguments, "--data")) {
+      const std::vector<std::string> stored = flags_of_run(first.config.model.run);
+      arguments.insert(arguments.begin(), stored.begin(), stored.end());
+    }
+  }
+  parse(*make_evaluate_parser(request), arguments);
+  resolve_genotype(request.config.model.network);
+  const learn::EvaluatedModel result = learn::evaluate_model(request.config, request.sizes);
+  if (!request.predictions.empty()) {
+    write_predictions(request.predictions, result);
+  }
+  if (request.as_json) {
+    std::printf("%s\n", to_json(result, request).dump(1).c_str());
+  } else {
+    print_result(result, request);
+  }
+  return 0;
+}
+
+}  // namespace probedarts::cli
