@@ -83,7 +83,7 @@ struct Measure {
   std::optional<Interval> interval;
 };
 
-/// All measures of predictions (`spec.md` §5).
+/// All measures of predictions (docs/method.md, "Measures").
 struct Evaluation {
   int size_px = 0;
   std::size_t images = 0, groups = 0;

@@ -8,7 +8,7 @@
 #include "core/run_folder.hpp"
 #include "learn/train_config.hpp"
 
-/// Training of one network from scratch or from a checkpoint (`spec.md` §5, docs/train.md).
+/// Training of one network from scratch or from a checkpoint (docs/method.md, docs/train.md).
 namespace probedarts::learn {
 
 /// What a finished training leaves, beside its folder.

@@ -14,7 +14,7 @@
 namespace probedarts::learn {
 
 /// Every option of a training, as SearchConfig has those of a search. Defaults are the paper's
-/// evaluation of a derived cell on histology patches (`spec.md` §5).
+/// evaluation of a derived cell on histology patches (docs/method.md, "Derived networks").
 struct TrainConfig : DataOptions, WeightOptions, NetworkOptions, RunOptions {
   TrainConfig();
 
