@@ -13,8 +13,8 @@
 #include "core/files.hpp"
 #include "core/interrupt.hpp"
 #include "core/progress.hpp"
-#include "core/random.hpp"
 #include "exchange/read_checkpoint.hpp"
+#include "learn/drop_path.hpp"
 #include "learn/patches.hpp"
 #include "learn/probe_network.hpp"
 #include "learn/run_record.hpp"
@@ -66,18 +66,6 @@ class TrainData {
   data::Normalization normalization_;
   std::optional<data::Loader> train_, valid_;
 };
-
-/// Which edges stay for which image of iteration `step`: a function of its arguments alone.
-nets::DropPath draw_drop_path(double drop_probability, int edges, std::int64_t images,
-                              std::uint64_t seed, const TrainProgress& progress) {
-  nets::DropPath drop{1.0 - drop_probability, {}};
-  Stream stream(seed, "drop path", static_cast<std::uint64_t>(progress.epoch), progress.step);
-  drop.kept.resize(static_cast<std::size_t>(edges * images));
-  for (std::uint8_t& kept : drop.kept) {
-    kept = stream.uniform() < drop.keep_probability ? 1 : 0;
-  }
-  return drop;
-}
 
 /// A training with everything it needs in memory; both ways to begin one end here.
 class Training {
@@ -226,12 +214,13 @@ class Training {
   }
 
   LossResult step(const LabelledBatch& batch, const std::vector<double>& used_rates) {
-    // Rises from 0 and never reaches its full value, as in DARTS.
-    const double probability = config_.drop_path * now_.progress.epoch / config_.epochs;
+    const TrainProgress& progress = now_.progress;
+    const double probability =
+        drop_path_probability(config_.drop_path, progress.epoch, config_.epochs);
     std::optional<nets::DropPath> drop;
     if (probability > 0.0 && network_.droppable_edges() > 0) {
       drop = draw_drop_path(probability, network_.droppable_edges(), batch.count(), config_.seed,
-                            now_.progress);
+                            {progress.epoch, progress.step});
     }
     return learner_.step(now_.network, {now_.momentum, now_.momentum_started}, batch, used_rates,
                          drop ? &*drop : nullptr);
