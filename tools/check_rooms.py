@@ -28,7 +28,7 @@ ROOMS = {
     "data": ("core",),
     "exchange": ("core",),
     "learn": ("core", "space", "nets", "probe", "optim", "data", "exchange"),
-    "explain": ("core", "space", "nets", "data", "exchange"),
+    "explain": ("core", "space", "nets", "data", "exchange", "learn"),
     "slide": ("core", "nets", "data"),
     "report": ("core", "space"),
     "study": ("core", "space", "learn", "report"),

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cstdio>
-#include <map>
 #include <set>
 
 #include <CLI/CLI.hpp>
@@ -9,16 +8,14 @@
 
 #include "cli/command.hpp"
 #include "cli/flags.hpp"
-#include "cli/network_source.hpp"
+#include "cli/genotype_source.hpp"
 #include "core/errors.hpp"
 #include "core/interrupt.hpp"
 #include "core/progress.hpp"
 #include "data/dataset.hpp"
 #include "data/image_list.hpp"
-#include "data/loader.hpp"
-#include "explain/choose_layer.hpp"
 #include "explain/explain.hpp"
-#include "explain/open_checkpoint.hpp"
+#include "explain/open_network.hpp"
 
 namespace probedarts::cli {
 namespace {
@@ -27,12 +24,9 @@ using nlohmann::json;
 
 struct Request {
   std::vector<std::string> images;
-  std::vector<std::string> checkpoints, networks, genotypes, names;
-  NetworkSource source;
-  std::vector<std::string> classes;
-  std::string labels = "auto";
-  std::string normalize;
-  int size_px = 272;
+  std::vector<std::string> runs, checkpoints, networks, genotypes, names;
+  learn::ModelRequest model;  ///< what all checkpoints share
+  int size_px = 0;
   std::string method = "gradcam";
   std::vector<std::string> targets = {"top"};
   std::vector<std::string> layers = {"last_conv"};
@@ -56,6 +50,7 @@ void add_list(CLI::App& app, const char* flag, std::vector<std::string>& values,
 }
 
 void add_network_flags(CLI::App& app, Request& request) {
+  add_values(app, "--run", request.runs, "run folders of trainings: their best weights");
   add_values(app, "--checkpoint", request.checkpoints,
              "weights of each network: .pt, .pth or .safetensors (docs/checkpoints.md)");
   add_values(app, "--network", request.networks,
@@ -63,18 +58,22 @@ void add_network_flags(CLI::App& app, Request& request) {
   add_values(app, "--genotype", request.genotypes,
              "instead of --network: published name, file, run folder, or Python text of a cell");
   add_values(app, "--name", request.names, "of each network on the page; default: of its file");
-  app.add_option("--channels", request.source.channels,
+  app.add_option("--channels", request.model.network.channels,
                  "of the first cells of a genotype's network");
-  app.add_option("--cells", request.source.cells, "of a genotype's network");
-  app.add_option("--stem", request.source.stem, "of a genotype's network: cifar or pathology");
-  add_list(app, "--classes", request.classes,
-           "number of classes, or their names in the order of the outputs");
-  app.add_option("--labels", request.labels,
-                 "single (softmax), multi (sigmoid), or auto: as the data set given with --data, "
-                 "multi for adp and bcss, else single");
-  app.add_option("--normalize", request.normalize,
-                 "as in training: none, cifar10, cifar100, adp, bcss, bach, osteosarcoma");
-  app.add_option("--size", request.size_px, "side that images are resized to, px");
+  app.add_option("--cells", request.model.network.cells, "of a genotype's network");
+  app.add_option("--stem", request.model.network.stem,
+                 "of a genotype's network: cifar or pathology");
+  add_list(app, "--classes", request.model.classes,
+           "number of classes, or their names in the order of the outputs; for checkpoints that do "
+           "not tell them");
+  app.add_option("--labels", request.model.labels,
+                 "single (softmax), multi (sigmoid), or auto: as trained, as the data set given "
+                 "with --data, multi for adp and bcss, else single");
+  app.add_option("--normalize", request.model.normalize,
+                 "as in training, for checkpoints that do not tell it: none, cifar10, cifar100, "
+                 "adp, bcss, bach, osteosarcoma, or numbers R,G,B/R,G,B");
+  app.add_option("--size", request.size_px,
+                 "side that images are resized to, px; 0: as in training");
 }
 
 std::unique_ptr<CLI::App> make_explain_parser(Request& request) {
@@ -108,6 +107,15 @@ void check_range(const char* flag, int value, int low, int high) {
   }
 }
 
+/// One value for all, or one each.
+void check_count(const char* flag, const std::vector<std::string>& given, std::size_t wanted,
+                 const char* what) {
+  if (given.size() > 1 && given.size() != wanted) {
+    throw UserError(fmt::format("{}: {} given for {} {}; give one each, or one for all", flag,
+                                given.size(), wanted, what));
+  }
+}
+
 void check(const Request& request) {
   if (request.images.empty()) {
     throw UserError(
@@ -117,101 +125,51 @@ void check(const Request& request) {
   if (request.out.empty()) {
     throw UserError("--out: no folder given; name one to make");
   }
-  if (request.checkpoints.empty()) {
-    throw UserError("--checkpoint: no trained network given; name the file of its weights");
+  if (request.runs.empty() && request.checkpoints.empty()) {
+    throw UserError(
+        "explain: no trained network given; name run folders with --run, or files of weights with "
+        "--checkpoint");
   }
-  if (request.networks.empty() == request.genotypes.empty()) {
-    throw UserError("explain: give either --network NAME or --genotype CELL for the checkpoints");
+  if (!request.networks.empty() && !request.genotypes.empty()) {
+    throw UserError("--network goes without --genotype; give one of them for the checkpoints");
   }
-  const std::map<const char*, const std::vector<std::string>*> lists = {
-      {"--network", &request.networks},
-      {"--genotype", &request.genotypes},
-      {"--layer", &request.layers},
-      {"--name", &request.names}};
-  for (const auto& [flag, given] : lists) {
-    const bool one_for_all = given->size() == 1 && std::string(flag) != "--name";
-    if (!given->empty() && !one_for_all && given->size() != request.checkpoints.size()) {
-      throw UserError(fmt::format("{}: {} given for {} checkpoints; give one each{}", flag,
-                                  given->size(), request.checkpoints.size(),
-                                  std::string(flag) == "--name" ? "" : ", or one for all"));
-    }
+  const std::size_t checkpoints = request.checkpoints.size();
+  check_count("--network", request.networks, checkpoints, "checkpoints");
+  check_count("--genotype", request.genotypes, checkpoints, "checkpoints");
+  const std::size_t networks = request.runs.size() + checkpoints;
+  check_count("--layer", request.layers, networks, "networks");
+  if (!request.names.empty() && request.names.size() != networks) {
+    throw UserError(fmt::format("--name: {} given for {} networks; give one each",
+                                request.names.size(), networks));
   }
-  check_range("--size", request.size_px, 8, 4096);
+  if (request.size_px != 0) {
+    check_range("--size", request.size_px, 8, 4096);
+  }
   check_range("--threads", request.threads, 1, 1024);
 }
 
-/// "33" or names.
-std::vector<std::string> class_names(const Request& request, const data::Dataset* dataset) {
-  const std::vector<std::string>& given = request.classes;
-  if (given.empty() && dataset != nullptr) {
-    return dataset->classes;
-  }
-  if (given.empty()) {
-    throw UserError("--classes: not given; give the number or the names of the network's classes");
-  }
-  const std::string& text = given.front();
-  if (given.size() > 1 || text.empty() ||
-      text.find_first_not_of("0123456789") != std::string::npos) {
-    return given;
-  }
-  const int count = text.size() <= 5 ? std::stoi(text) : 0;
-  check_range("--classes", count, 2, 99999);
-  if (dataset != nullptr && dataset->classes.size() == static_cast<std::size_t>(count)) {
-    return dataset->classes;
-  }
-  std::vector<std::string> names;
-  for (int i = 0; i < count; ++i) {
-    names.push_back(std::to_string(i));
-  }
-  return names;
-}
-
-data::LabelKind label_kind(const Request& request, const data::Dataset* dataset) {
-  if (request.labels == "single" || request.labels == "multi") {
-    return request.labels == "multi" ? data::LabelKind::kMulti : data::LabelKind::kSingle;
-  }
-  if (request.labels != "auto") {
-    throw UserError(
-        fmt::format("--labels: '{}' is unknown; use auto, single or multi", request.labels));
-  }
-  if (dataset != nullptr) {
-    return dataset->kind;
-  }
-  return request.normalize == "adp" || request.normalize == "bcss" ? data::LabelKind::kMulti
-                                                                   : data::LabelKind::kSingle;
-}
-
-data::Normalization normalization(const Request& request) {
-  if (request.normalize.empty()) {
-    throw UserError(
-        "--normalize: not given; name the one of the training, for example adp or none");
-  }
-  const auto found = data::published_normalization(request.normalize);
-  if (!found) {
-    throw UserError(fmt::format(
-        "--normalize: '{}' is unknown; use one of none, cifar10, cifar100, adp, bcss, bach, "
-        "osteosarcoma",
-        request.normalize));
-  }
-  return *found;
-}
-
-/// A name for each checkpoint: as given, or that of the file, with its folder where two are alike.
+/// A name for each network: as given, or that of its folder or file, with the folder above where
+/// two are alike.
 std::vector<std::string> network_names(const Request& request) {
   if (!request.names.empty()) {
     return request.names;
   }
-  std::vector<std::string> stems, names;
-  for (const std::filesystem::path path : request.checkpoints) {
-    stems.push_back(path.stem().string());
+  std::vector<std::filesystem::path> paths;  // without ending
+  for (const std::string& run : request.runs) {
+    paths.push_back(std::filesystem::absolute(run + "/.").lexically_normal().parent_path());
   }
+  for (const std::string& file : request.checkpoints) {
+    paths.push_back(std::filesystem::absolute(file).replace_extension());
+  }
+  std::vector<std::string> names;
   std::set<std::string> taken;
-  for (std::size_t i = 0; i < stems.size(); ++i) {
-    const std::filesystem::path path = request.checkpoints[i];
-    std::string name = std::count(stems.begin(), stems.end(), stems[i]) == 1
-                           ? stems[i]
-                           : (path.parent_path().filename() / stems[i]).string();
-    const std::string wanted = name;
+  for (const auto& path : paths) {
+    const bool alone = std::count_if(paths.begin(), paths.end(), [&](const auto& other) {
+                         return other.filename() == path.filename();
+                       }) == 1;
+    const std::string wanted = alone ? path.filename().string()
+                                     : (path.parent_path().filename() / path.filename()).string();
+    std::string name = wanted;
     for (int copy = 2; !taken.insert(name).second; ++copy) {
       name = fmt::format("{} ({})", wanted, copy);
     }
@@ -223,32 +181,25 @@ std::vector<std::string> network_names(const Request& request) {
 using Networks = std::vector<std::shared_ptr<const explain::TrainedNetwork>>;
 
 Networks open_networks(const Request& request, const data::Dataset* dataset) {
-  explain::NetworkFacts facts;
-  facts.classes = class_names(request, dataset);
-  facts.labels = label_kind(request, dataset);
-  facts.normalization = normalization(request);
-  facts.size_px = request.size_px;
   const std::vector<std::string> names = network_names(request);
   const auto one_of = [](const std::vector<std::string>& given, std::size_t i) {
-    const std::size_t at = given.size() == 1 ? 0 : i;
-    return at < given.size() ? given[at] : std::string();
+    return given.empty() ? std::string() : given[given.size() == 1 ? 0 : i];
   };
-  std::vector<nets::LayerGraph> graphs;
-  for (std::size_t i = 0; i < request.checkpoints.size(); ++i) {
-    NetworkSource source = request.source;
-    source.network = one_of(request.networks, i);
-    source.genotype = one_of(request.genotypes, i);
-    graphs.push_back(make_network(source, static_cast<int>(facts.classes.size()), request.size_px));
-    graphs.back().name = names[i];
-    if (const std::string layer = one_of(request.layers, i); !layer.empty()) {
-      explain::layer_to_explain(graphs.back(), layer, request.size_px);  // before anything is read
-    }
-  }
   Networks networks;
-  for (std::size_t i = 0; i < graphs.size(); ++i) {
-    facts.name = names[i];
+  for (const std::string& run : request.runs) {
+    learn::ModelRequest model;
+    model.run = run;
     networks.push_back(
-        explain::open_checkpoint(request.checkpoints[i], std::move(graphs[i]), facts));
+        explain::open_network(model, names[networks.size()], request.size_px, dataset));
+  }
+  for (std::size_t i = 0; i < request.checkpoints.size(); ++i) {
+    learn::ModelRequest model = request.model;
+    model.checkpoint = request.checkpoints[i];
+    model.network.network = one_of(request.networks, i);
+    model.network.genotype = one_of(request.genotypes, i);
+    resolve_genotype(model.network);
+    networks.push_back(
+        explain::open_network(model, names[networks.size()], request.size_px, dataset));
   }
   return networks;
 }
@@ -297,8 +248,8 @@ int run_explain_command(std::vector<std::string> arguments) {
   }
   const data::Dataset* known = dataset ? &*dataset : nullptr;
   const auto files = data::list_images({request.images.begin(), request.images.end()});
-  const auto images = explain::label_images(files, known, class_names(request, known));
   const Networks networks = open_networks(request, known);
+  const auto images = explain::label_images(files, known, explain::classes_of(*networks.front()));
   catch_interrupts();
   const json facts = explain::explain_images(networks, images, options, request.out);
   if (request.as_json) {

@@ -15,7 +15,7 @@
 /// LibTorch here.
 namespace probedarts::explain {
 
-/// A trained network and what its images must look like; open_networks.hpp makes it.
+/// A trained network and what its images must look like; open_network.hpp makes it.
 struct TrainedNetwork;
 
 /// What to explain.

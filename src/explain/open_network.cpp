@@ -1,0 +1,61 @@
+#include "explain/open_network.hpp"
+
+#include <optional>
+
+#include <ATen/core/Tensor.h>
+
+#include "explain/trained_network.hpp"
+#include "nets/layout.hpp"
+#include "nets/zoo.hpp"
+
+namespace probedarts::explain {
+namespace {
+
+nets::LayerGraph layers_of(const learn::Network& network) {
+  if (const nets::NetworkLayout* layout = network.cells()) {
+    return nets::lower(*layout);
+  }
+  return nets::make_zoo_network(network.description().name, network.classes());
+}
+
+/// Numbers for names, as a checkpoint has them whose classes were given by their number only.
+bool unnamed(const std::vector<std::string>& classes) {
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    if (classes[i] != std::to_string(i)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+std::shared_ptr<const TrainedNetwork> open_network(const learn::ModelRequest& request,
+                                                   std::string name, int size_px,
+                                                   const data::Dataset* dataset) {
+  learn::ModelCard known;
+  if (dataset != nullptr) {
+    known.classes = dataset->classes;
+    known.labels = dataset->kind;
+  }
+  learn::TrainedModel model = learn::open_model(request, dataset != nullptr ? &known : nullptr);
+  auto network = std::make_shared<TrainedNetwork>();
+  network->graph = layers_of(*model.network);
+  network->graph.name = name;
+  network->name = std::move(name);
+  network->state = std::move(model.state);
+  network->classes = std::move(model.card.classes);
+  if (unnamed(network->classes) && known.classes.size() == network->classes.size()) {
+    network->classes = std::move(known.classes);
+  }
+  network->labels = model.card.labels;
+  network->normalization = model.card.normalization;
+  network->size_px = size_px != 0 ? size_px : model.card.size;
+  return network;
+}
+
+const std::vector<std::string>& classes_of(const TrainedNetwork& network) {
+  return network.classes;
+}
+
+}  // namespace probedarts::explain
