@@ -8,10 +8,12 @@
 
 #include "cli/command.hpp"
 #include "cli/flags.hpp"
-#include "cli/network_source.hpp"
+#include "cli/genotype_source.hpp"
 #include "core/errors.hpp"
+#include "learn/network.hpp"
 #include "nets/count.hpp"
 #include "nets/zoo.hpp"
+#include "space/published.hpp"
 
 namespace probedarts::cli {
 namespace {
@@ -21,7 +23,7 @@ using nlohmann::json;
 constexpr int kMaxSizePx = 65536;
 constexpr const char* kCellFlags[] = {"--channels", "--cells", "--stem"};
 
-struct Request : NetworkSource {
+struct Request : learn::NetworkOptions {
   int classes = 33;
   int size_px = 272;
   bool as_json = false;
@@ -46,10 +48,12 @@ std::unique_ptr<CLI::App> make_count_parser(Request& request) {
   return app;
 }
 
+/// Whether stem, channels and cells mean something.
+bool is_of_cells(const Request& request) {
+  return request.network.empty() || space::published_genotype(request.network).has_value();
+}
+
 nets::LayerGraph network_of(const Request& request, const CLI::App& app) {
-  if (request.network.empty() == request.genotype.empty()) {
-    throw UserError("count: give either --network NAME or --genotype CELL");
-  }
   if (request.size_px < 1 || request.size_px > kMaxSizePx) {
     throw UserError(
         fmt::format("--size: {} px is out of range; use 1 to {}", request.size_px, kMaxSizePx));
@@ -63,7 +67,11 @@ nets::LayerGraph network_of(const Request& request, const CLI::App& app) {
       }
     }
   }
-  return make_network(request, request.classes, request.size_px);
+  learn::NetworkOptions options = request;
+  resolve_genotype(options);
+  const learn::Network network(learn::describe_network(options, request.classes, false));
+  network.require_image_size(request.size_px);
+  return network.layers();
 }
 
 json to_json(const nets::NetworkCount& count, const std::string& network, const Request& request) {

@@ -5,65 +5,26 @@
 #include <fstream>
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/errors.hpp"
+#include "support/file_size_limit.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace probedarts {
 namespace {
 
-/// A folder of its own for each test, removed at the end.
 class Files : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (std::filesystem::temp_directory_path() / "probedarts-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   std::size_t files_in_folder() const {
     return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator(folder_),
                                                   std::filesystem::directory_iterator()));
   }
 
-  std::filesystem::path folder_;
+  testing::ScratchFolder scratch_;
+  std::filesystem::path folder_ = scratch_.path();
 };
-
-/// Files of this process may not grow beyond `bytes` while this lives: a disk that is full after
-/// some bytes.
-class FileSizeLimit {
- public:
-  explicit FileSizeLimit(rlim_t bytes) {
-    ::getrlimit(RLIMIT_FSIZE, &before_);
-    handler_ = std::signal(SIGXFSZ, SIG_IGN);
-    rlimit limit = before_;
-    limit.rlim_cur = bytes;
-    ::setrlimit(RLIMIT_FSIZE, &limit);
-  }
-  ~FileSizeLimit() {
-    ::setrlimit(RLIMIT_FSIZE, &before_);
-    std::signal(SIGXFSZ, handler_);
-  }
-  FileSizeLimit(const FileSizeLimit&) = delete;
-  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
-
- private:
-  rlimit before_{};
-  void (*handler_)(int) = SIG_DFL;
-};
-
-template <typename Action>
-std::string refusal(Action action) {
-  try {
-    action();
-  } catch (const UserError& error) {
-    return error.what();
-  }
-  return "accepted";
-}
 
 TEST_F(Files, AreReadBackAsWritten) {
   const std::string content("a\0b\nc\xff", 6);
@@ -91,7 +52,7 @@ TEST_F(Files, KeepTheOldContentWhenTheDiskIsFull) {
   write_file_atomically(path, "old");
   // The temporary name leads to a device that is always full.
   std::filesystem::create_symlink("/dev/full", folder_ / "f.partial");
-  EXPECT_EQ(refusal([&] { write_file_atomically(path, "new"); }),
+  EXPECT_EQ(testing::sentence_of([&] { write_file_atomically(path, "new"); }),
             "cannot write '" + path.string() + "': No space left on device; free some space");
   EXPECT_EQ(read_file(path), "old");
   EXPECT_EQ(files_in_folder(), 1U);
@@ -101,8 +62,8 @@ TEST_F(Files, KeepTheOldContentWhenTheDiskFillsUpHalfway) {
   const std::filesystem::path path = folder_ / "f";
   write_file_atomically(path, "old");
   {
-    const FileSizeLimit limit(10);
-    EXPECT_EQ(refusal([&] { write_file_atomically(path, std::string(100, 'x')); }),
+    const testing::FileSizeLimit limit(10);
+    EXPECT_EQ(testing::sentence_of([&] { write_file_atomically(path, std::string(100, 'x')); }),
               "cannot write '" + path.string() + "': File too large; free some space");
   }
   EXPECT_EQ(read_file(path), "old");
@@ -112,7 +73,7 @@ TEST_F(Files, KeepTheOldContentWhenTheDiskFillsUpHalfway) {
 TEST_F(Files, KeepAFolderInTheWay) {
   std::filesystem::create_directory(folder_ / "d");
   const std::string path = (folder_ / "d").string();
-  EXPECT_EQ(refusal([&] { write_file_atomically(path, "new"); }),
+  EXPECT_EQ(testing::sentence_of([&] { write_file_atomically(path, "new"); }),
             "cannot write '" + path + "': Is a directory; check the path");
   EXPECT_TRUE(std::filesystem::is_directory(path));
   EXPECT_EQ(files_in_folder(), 1U);
@@ -120,18 +81,18 @@ TEST_F(Files, KeepAFolderInTheWay) {
 
 TEST_F(Files, AreNotWrittenIntoAMissingFolder) {
   const std::string path = (folder_ / "no" / "f").string();
-  EXPECT_EQ(refusal([&] { write_file_atomically(path, "new"); }),
+  EXPECT_EQ(testing::sentence_of([&] { write_file_atomically(path, "new"); }),
             "cannot write '" + path + "': No such file or directory; check the path");
 }
 
 TEST_F(Files, ThatAreMissingCannotBeRead) {
   const std::string path = (folder_ / "f").string();
-  EXPECT_EQ(refusal([&] { read_file(path); }),
+  EXPECT_EQ(testing::sentence_of([&] { read_file(path); }),
             "cannot read '" + path + "': No such file or directory; check the path");
 }
 
 TEST_F(Files, ThatAreFoldersCannotBeRead) {
-  EXPECT_EQ(refusal([&] { read_file(folder_); }),
+  EXPECT_EQ(testing::sentence_of([&] { read_file(folder_); }),
             "cannot read '" + folder_.string() + "': Is a directory; check the path");
 }
 
@@ -149,21 +110,21 @@ TEST_F(Files, LoseAPartialLineThatDidNotFit) {
   const std::filesystem::path path = folder_ / "f";
   append_to_file(path, "one\n");
   {
-    const FileSizeLimit limit(10);
-    EXPECT_EQ(refusal([&] { append_to_file(path, "a line that is too long\n"); }),
+    const testing::FileSizeLimit limit(10);
+    EXPECT_EQ(testing::sentence_of([&] { append_to_file(path, "a line that is too long\n"); }),
               "cannot write '" + path.string() + "': File too large; free some space");
   }
   EXPECT_EQ(read_file(path), "one\n");
 }
 
 TEST_F(Files, SayThatTheDiskIsFullWhenAppending) {
-  EXPECT_EQ(refusal([&] { append_to_file("/dev/full", "line\n"); }),
+  EXPECT_EQ(testing::sentence_of([&] { append_to_file("/dev/full", "line\n"); }),
             "cannot write '/dev/full': No space left on device; free some space");
 }
 
 TEST_F(Files, AreNotAppendedToInAMissingFolder) {
   const std::string path = (folder_ / "no" / "f").string();
-  EXPECT_EQ(refusal([&] { append_to_file(path, "line\n"); }),
+  EXPECT_EQ(testing::sentence_of([&] { append_to_file(path, "line\n"); }),
             "cannot write '" + path + "': No such file or directory; check the path");
 }
 

@@ -4,11 +4,11 @@
 #include <cstring>
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "core/errors.hpp"
 #include "core/files.hpp"
 #include "core/random.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace probedarts {
 namespace {
@@ -150,9 +150,8 @@ TEST(TensorFile, NamesAMissingTensor) {
 }
 
 TEST(TensorFile, IsReadFromDiskAndNamesItsPath) {
-  std::string folder = (std::filesystem::temp_directory_path() / "probedarts-XXXXXX").string();
-  ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-  const std::filesystem::path path = std::filesystem::path(folder) / "f.safetensors";
+  const testing::ScratchFolder folder;
+  const std::filesystem::path path = folder.path() / "f.safetensors";
   write_file_atomically(path, format_tensor_file(example()));
   EXPECT_EQ(format_tensor_file(read_tensor_file(path)), format_tensor_file(example()));
   write_file_atomically(path, "short");
@@ -163,7 +162,6 @@ TEST(TensorFile, IsReadFromDiskAndNamesItsPath) {
     EXPECT_EQ(error.what(),
               path.string() + ": not a safetensors file: 5 bytes are too few for a header");
   }
-  std::filesystem::remove_all(folder);
 }
 
 TEST(ParseTensorFile, RefusesTooFewBytes) {

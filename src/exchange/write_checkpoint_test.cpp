@@ -1,10 +1,10 @@
 #include "exchange/write_checkpoint.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "core/files.hpp"
 #include "exchange/read_checkpoint.hpp"
+#include "support/scratch_folder.hpp"
 #include "support/torch_bytes.hpp"
 
 namespace probedarts::exchange {
@@ -35,30 +35,15 @@ TensorFile example() {
   return file;
 }
 
-class Folder {
- public:
-  Folder() {
-    std::string name = (std::filesystem::temp_directory_path() / "probedarts-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  std::filesystem::path operator/(const std::string& file) const { return path_ / file; }
-
- private:
-  std::filesystem::path path_;
-};
-
 void expect_equal(const TensorFile& a, const TensorFile& b) {
   EXPECT_EQ(format_tensor_file(a), format_tensor_file(b));
 }
 
 TEST(WriteCheckpoint, IsReadBackInEveryForm) {
-  const Folder folder;
+  const testing::ScratchFolder folder;
   for (const std::string file : {"a.pt", "a.pth", "a.safetensors"}) {
-    write_checkpoint(folder / file, example());
-    expect_equal(read_checkpoint(folder / file), example());
+    write_checkpoint(folder.path() / file, example());
+    expect_equal(read_checkpoint(folder.path() / file), example());
   }
 }
 

@@ -5,18 +5,9 @@
 #include <ATen/core/Tensor.h>
 
 #include "explain/trained_network.hpp"
-#include "nets/layout.hpp"
-#include "nets/zoo.hpp"
 
 namespace probedarts::explain {
 namespace {
-
-nets::LayerGraph layers_of(const learn::Network& network) {
-  if (const nets::NetworkLayout* layout = network.cells()) {
-    return nets::lower(*layout);
-  }
-  return nets::make_zoo_network(network.description().name, network.classes());
-}
 
 /// Numbers for names, as a checkpoint has them whose classes were given by their number only.
 bool unnamed(const std::vector<std::string>& classes) {
@@ -40,7 +31,7 @@ std::shared_ptr<const TrainedNetwork> open_network(const learn::ModelRequest& re
   }
   learn::TrainedModel model = learn::open_model(request, dataset != nullptr ? &known : nullptr);
   auto network = std::make_shared<TrainedNetwork>();
-  network->graph = layers_of(*model.network);
+  network->graph = model.network->layers();
   network->graph.name = name;
   network->name = std::move(name);
   network->state = std::move(model.state);

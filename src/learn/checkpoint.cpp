@@ -18,28 +18,17 @@ using nlohmann::json;
 constexpr StateKind kKind = {"probedarts-search-checkpoint", "search"};
 
 json to_json(const SearchProgress& progress) {
-  return {{"epoch", progress.epoch},
-          {"step", progress.step},
-          {"alpha_done", progress.alpha_done},
-          {"alpha_steps", progress.alpha_steps},
-          {"loss_sum", progress.loss_sum},
-          {"correct", progress.correct},
-          {"decisions", progress.decisions},
-          {"images", progress.images},
-          {"epochs_bytes", progress.epochs_bytes}};
+  json stored = learn::to_json(static_cast<const EpochProgress&>(progress));
+  stored["alpha_done"] = progress.alpha_done;
+  stored["alpha_steps"] = progress.alpha_steps;
+  return stored;
 }
 
-SearchProgress progress_from(const json& stored_progress) {
+SearchProgress progress_from(const json& stored) {
   SearchProgress progress;
-  stored_progress.at("epoch").get_to(progress.epoch);
-  stored_progress.at("step").get_to(progress.step);
-  stored_progress.at("alpha_done").get_to(progress.alpha_done);
-  stored_progress.at("alpha_steps").get_to(progress.alpha_steps);
-  stored_progress.at("loss_sum").get_to(progress.loss_sum);
-  stored_progress.at("correct").get_to(progress.correct);
-  stored_progress.at("decisions").get_to(progress.decisions);
-  stored_progress.at("images").get_to(progress.images);
-  stored_progress.at("epochs_bytes").get_to(progress.epochs_bytes);
+  read_progress(stored, progress);
+  stored.at("alpha_done").get_to(progress.alpha_done);
+  stored.at("alpha_steps").get_to(progress.alpha_steps);
   return progress;
 }
 

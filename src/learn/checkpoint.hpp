@@ -6,21 +6,15 @@
 #include <string>
 
 #include "learn/bilevel.hpp"
+#include "learn/epoch_progress.hpp"
 #include "optim/adas.hpp"
 
 namespace probedarts::learn {
 
-/// Where a search stands, down to the half of an iteration, with the sums of the epoch under way.
-struct SearchProgress {
-  int epoch = 0;                  ///< under way, or about to begin
-  std::uint64_t step = 0;         ///< iterations of it that are done
+/// Where a search stands, down to the half of an iteration.
+struct SearchProgress : EpochProgress {
   bool alpha_done = false;        ///< the architecture step of the next iteration is done already
   std::uint64_t alpha_steps = 0;  ///< validation batches used since the search began
-  double loss_sum = 0.0;          ///< over training images of this epoch
-  double correct = 0.0;
-  double decisions = 0.0;
-  std::uint64_t images = 0;
-  std::uint64_t epochs_bytes = 0;  ///< length of epochs.jsonl that belongs to this state
 };
 
 /// Everything an exact resume needs. Random numbers need no state: they are functions of (seed,

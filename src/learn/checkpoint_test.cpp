@@ -46,7 +46,7 @@ SearchCheckpoint sample(const nets::NetworkLayout& layout) {
                                      std::vector<double>(layout.parameters.size(), 0.3),
                                      0.75,
                                      4};
-  checkpoint.progress = {2, 11, true, 40, 3.5, 6.0, 8.0, 96, 1234};
+  checkpoint.progress = {{2, 11, 3.5, 6.0, 8.0, 96, 1234}, true, 40};
   checkpoint.fingerprint = "00112233445566778899aabbccddeeff";
   return checkpoint;
 }

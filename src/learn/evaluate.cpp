@@ -11,7 +11,6 @@
 #include "core/progress.hpp"
 #include "learn/patches.hpp"
 #include "nets/choose_executor.hpp"
-#include "nets/torch_runtime.hpp"
 
 namespace probedarts::learn {
 namespace {
@@ -180,7 +179,6 @@ void validate(const EvaluateConfig& config) {
 EvaluatedModel evaluate_model(const EvaluateConfig& config, const std::vector<int>& sizes) {
   checkpoint_of(config.model);
   validate(config);
-  nets::set_threads(config.threads);
   const data::Split split = split_of(config.split);
   EvaluateConfig own = config;
   EvaluatedModel result;

@@ -15,6 +15,7 @@
 #include "nets/layer_graph.hpp"
 #include "nets/layout.hpp"
 #include "nets/run_layers.hpp"
+#include "nets/torch_runtime.hpp"
 #include "nets/zoo.hpp"
 #include "space/published.hpp"
 
@@ -143,6 +144,10 @@ const nets::NetworkLayout* Network::cells() const {
   return std::get_if<nets::NetworkLayout>(&impl_->made);
 }
 
+nets::LayerGraph Network::layers() const {
+  return cells() != nullptr ? nets::lower(*cells()) : std::get<nets::LayerGraph>(impl_->made);
+}
+
 int Network::droppable_edges() const { return cells() == nullptr ? 0 : cells()->droppable_edges; }
 
 void Network::require_image_size(int size_px) const {
@@ -163,6 +168,7 @@ nets::ChosenExecutor Network::make_executor(const std::string& choice, nets::Pre
         fmt::format("--executor fused: runs networks of cells only, not '{}'; use composed or auto",
                     description_.name));
   }
+  nets::set_threads(threads);
   return {nets::make_layer_executor(std::get<nets::LayerGraph>(impl_->made), seed), "composed"};
 }
 

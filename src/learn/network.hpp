@@ -13,6 +13,7 @@ enum class Precision;  // network_state.hpp brings LibTorch
 struct ChosenExecutor;
 struct TensorTable;
 struct NetworkLayout;
+struct LayerGraph;
 }  // namespace probedarts::nets
 
 /// Networks as people name them: derived from a genotype, or one of the zoo.
@@ -65,8 +66,10 @@ class Network {
   const nets::TensorTable& table() const;
   const nets::NetworkLayout* cells() const;  ///< null for a network of layers
   int droppable_edges() const;               ///< that drop-path may leave out
+  nets::LayerGraph layers() const;  ///< the same as a list of layers, without auxiliary head
   /// \throws UserError when the network cannot see images of this size.
   void require_image_size(int size_px) const;
+  /// Sets LibTorch's threads to what suits the executor.
   /// \param choice  auto, composed or fused. \param seed  of dropout, where the network has any.
   nets::ChosenExecutor make_executor(const std::string& choice, nets::Precision precision,
                                      int threads, std::uint64_t seed) const;

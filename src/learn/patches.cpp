@@ -75,6 +75,14 @@ std::vector<std::string> image_names(const OpenedPatches& opened, data::Split sp
   return names;
 }
 
+void require_same_data(const data::PatchCache& cache, const std::string& fingerprint,
+                       const DataOptions& options) {
+  if (fingerprint != cache.fingerprint()) {
+    throw UserError(fmt::format(
+        "data set '{}' changed since the run began; restore it or start a new run", options.data));
+  }
+}
+
 data::Normalization normalization_of(const DataOptions& options, const data::PatchCache& cache) {
   return options.normalize == "measured" ? cache.measured_normalization(data::Split::kTrain)
                                          : normalization_named(options.normalize).value();

@@ -31,6 +31,10 @@ data::Dataset dataset_of(const DataOptions& options, const RunOptions& run, doub
 OpenedPatches open_patches(const DataOptions& options, const RunOptions& run,
                            double valid_share = 0.0);
 
+/// \throws UserError when the data are not those that a run with this fingerprint began with.
+void require_same_data(const data::PatchCache& cache, const std::string& fingerprint,
+                       const DataOptions& options);
+
 /// The normalisation that `options.normalize` names.
 data::Normalization normalization_of(const DataOptions& options, const data::PatchCache& cache);
 

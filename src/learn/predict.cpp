@@ -16,7 +16,6 @@
 #include "data/image_list.hpp"
 #include "data/parallel.hpp"
 #include "nets/choose_executor.hpp"
-#include "nets/torch_runtime.hpp"
 
 namespace probedarts::learn {
 namespace {
@@ -126,7 +125,6 @@ std::vector<std::size_t> PredictedImages::labels(std::size_t image) const {
 PredictedImages predict_images(const PredictConfig& config, const std::vector<std::string>& paths) {
   checkpoint_of(config.model);
   validate(config);
-  nets::set_threads(config.threads);
   if (paths.empty()) {
     throw UserError("predict: no image given; name image files or folders of them");
   }

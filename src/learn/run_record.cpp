@@ -185,6 +185,24 @@ std::string epoch_line(const EpochRecord& record) {
   return line.dump();
 }
 
+LastEpoch last_epoch(const std::filesystem::path& run) {
+  const std::string text = read_file(run / "epochs.jsonl");
+  require(!text.empty() && text.back() == '\n', "a finished run has at least one whole epoch");
+  const std::size_t before = text.rfind('\n', text.size() - 2);
+  const auto line =
+      nlohmann::json::parse(text.substr(before == std::string::npos ? 0 : before + 1));
+  double sum = 0.0;
+  std::size_t count = 0;
+  for (const auto& stable_rank : line.at("probe").at("stable_rank")) {
+    if (!stable_rank.is_null()) {  // that of a layer that failed
+      sum += stable_rank.get<double>();
+      ++count;
+    }
+  }
+  return {line.at("train").at("error"), line.at("valid").at("error"),
+          count == 0 ? 0.0 : sum / static_cast<double>(count)};
+}
+
 double mean_stable_rank(const std::vector<probe::LayerMetrics>& layers) {
   double sum = 0.0;
   std::size_t count = 0;

@@ -68,6 +68,14 @@ struct EpochRecord {
 
 std::string epoch_line(const EpochRecord& record);
 
+/// What the last line of a run's epochs.jsonl says: a run taken up again may have had nothing left
+/// to do.
+struct LastEpoch {
+  double train_error = 0.0, valid_error = 0.0;
+  double stable_rank = 0.0;  ///< mean over the layers that did not fail
+};
+LastEpoch last_epoch(const std::filesystem::path& run);
+
 /// Mean of stable_rank over the layers that did not fail.
 double mean_stable_rank(const std::vector<probe::LayerMetrics>& layers);
 

@@ -19,7 +19,6 @@
 #include "learn/search_data.hpp"
 #include "learn/weight_rates.hpp"
 #include "nets/choose_executor.hpp"
-#include "nets/torch_runtime.hpp"
 
 namespace probedarts::learn {
 namespace {
@@ -63,11 +62,7 @@ class Search {
 
   void take_up(RunFolder folder) {
     now_ = load_checkpoint(folder.checkpoint(), layout_, precision_of(config_));
-    if (now_.fingerprint != data_.cache().fingerprint()) {
-      throw UserError(
-          fmt::format("data set '{}' changed since the run began; restore it or start a new run",
-                      config_.data));
-    }
+    require_same_data(data_.cache(), now_.fingerprint, config_);
     rates_.restore(now_.adas, folder.checkpoint().string());
     folder.truncate_epochs(now_.progress.epochs_bytes);
     folder_.emplace(std::move(folder));
@@ -106,8 +101,7 @@ class Search {
     const std::vector<double> used_rates = rates_.at(record.epoch);
     try {
       learn(used_rates);
-      record.train = {now_.progress.loss_sum / static_cast<double>(now_.progress.images),
-                      1.0 - now_.progress.correct / now_.progress.decisions, now_.progress.images};
+      record.train = now_.progress.figures();
       record.seconds.data_wait = data_.wait_seconds();
       const double searched = monotonic_seconds();
       record.valid = evaluate_pass(*executor_.executor, now_.state.network, objective_,
@@ -147,14 +141,9 @@ class Search {
         stop_if_asked();
       }
       const LossResult loss = learner_.weight_step(now_.state, train->tensors, used_rates);
-      const auto count = static_cast<std::uint64_t>(train->tensors.count());
       progress.alpha_done = false;
-      ++progress.step;
-      progress.loss_sum += loss.loss * static_cast<double>(count);
-      progress.correct += loss.correct;
-      progress.decisions += loss.decisions;
-      progress.images += count;
-      bar.advance(count);
+      progress.add(loss, train->tensors.count());
+      bar.advance(static_cast<std::uint64_t>(train->tensors.count()));
       stop_if_asked();
     }
   }
@@ -176,13 +165,14 @@ class Search {
     const double probed = monotonic_seconds();
     write_file_atomically(folder_->genotype_json(),
                           space::to_json(record.architecture->genotype) + "\n");
-    now_.progress = {record.epoch + 1, 0, false, now_.progress.alpha_steps, 0.0, 0.0, 0.0, 0, 0};
+    static_cast<EpochProgress&>(now_.progress) = {};
+    now_.progress.epoch = record.epoch + 1;
+    now_.progress.alpha_done = false;
     record.seconds.checkpoint = last_checkpoint_seconds_;
     record.seconds.total = monotonic_seconds() - start;
     folder_->append_epoch(epoch_line(record));
     save();
     last_checkpoint_seconds_ = monotonic_seconds() - probed;
-    last_ = record;
     print_line(
         fmt::format("epoch {}/{}  train loss {:.4f} error {:.1f} %  valid loss {:.4f} error {:.1f} "
                     "%  stable rank {:.4f}  {} "
@@ -218,11 +208,10 @@ class Search {
     found.genotype = space::derive_genotype(
         edge_weights(now_.state.network.alpha, space::CellKind::kNormal),
         edge_weights(now_.state.network.alpha, space::CellKind::kReduce), config_.nodes);
-    if (last_) {
-      found.train_error = last_->train.error;
-      found.valid_error = last_->valid.error;
-      found.stable_rank = mean_stable_rank(last_->layers);
-    }
+    const LastEpoch last = last_epoch(folder_->path());
+    found.train_error = last.train_error;
+    found.valid_error = last.valid_error;
+    found.stable_rank = last.stable_rank;
     return found;
   }
 
@@ -235,7 +224,6 @@ class Search {
   WeightRates rates_;
   std::optional<RunFolder> folder_;
   SearchCheckpoint now_;
-  std::optional<EpochRecord> last_;
   double last_checkpoint_seconds_ = 0.0;
 };
 
@@ -244,7 +232,6 @@ class Search {
 SearchResult run_search(const SearchConfig& config, const std::filesystem::path& out,
                         RunFolder::IfExists if_exists) {
   validate(config);
-  nets::set_threads(config.threads);
   Search search(config);
   search.begin(out, if_exists);
   return search.run();
@@ -255,7 +242,6 @@ SearchResult resume_search(const std::filesystem::path& run, const json& machine
   const SearchConfig config =
       search_config_from_json(stored_config(folder, "search", machine_options));
   validate(config);
-  nets::set_threads(config.threads);
   Search search(config);
   search.take_up(std::move(folder));
   return search.run();

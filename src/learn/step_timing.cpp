@@ -12,7 +12,6 @@
 #include "learn/bilevel.hpp"
 #include "nets/choose_executor.hpp"
 #include "nets/step_work.hpp"
-#include "nets/torch_runtime.hpp"
 
 namespace probedarts::learn {
 namespace {
@@ -63,7 +62,6 @@ double StepTiming::median() const {
 }
 
 StepTiming time_steps(const TimedStep& step) {
-  nets::set_threads(step.threads);
   const nets::NetworkLayout layout = nets::lay_out(step.spec);
   const nets::ChosenExecutor chosen =
       nets::make_executor(layout, step.executor, nets::Precision::kFloat32, step.threads);

@@ -22,7 +22,6 @@
 #include "learn/weight_rates.hpp"
 #include "learn/weight_step.hpp"
 #include "nets/choose_executor.hpp"
-#include "nets/torch_runtime.hpp"
 
 namespace probedarts::learn {
 namespace {
@@ -101,11 +100,7 @@ class Training {
 
   void take_up(RunFolder folder) {
     now_ = load_train_checkpoint(folder.checkpoint(), network_.table(), precision_of(config_));
-    if (now_.fingerprint != data_.cache().fingerprint()) {
-      throw UserError(
-          fmt::format("data set '{}' changed since the run began; restore it or start a new run",
-                      config_.data));
-    }
+    require_same_data(data_.cache(), now_.fingerprint, config_);
     rates_.restore(now_.adas, folder.checkpoint().string());
     folder.truncate_epochs(now_.progress.epochs_bytes);
     folder_.emplace(std::move(folder));
@@ -128,6 +123,9 @@ class Training {
     result.seconds = monotonic_seconds() - start;
     result.best_error = now_.progress.best_error;
     result.best_epoch = now_.progress.best_epoch;
+    const LastEpoch last = last_epoch(folder_->path());
+    result.train_error = last.train_error;
+    result.valid_error = last.valid_error;
     return result;
   }
 
@@ -161,9 +159,7 @@ class Training {
     const std::vector<double> used_rates = rates_.at(record.epoch);
     try {
       learn(used_rates);
-      const TrainProgress& sums = now_.progress;
-      record.train = {sums.loss_sum / static_cast<double>(sums.images),
-                      1.0 - sums.correct / sums.decisions, sums.images};
+      record.train = now_.progress.figures();
       record.seconds.data_wait = data_.train().wait_seconds();
       const double learnt = monotonic_seconds();
       require_finite_weights(network_.table(), now_.network);
@@ -202,13 +198,8 @@ class Training {
                               static_cast<std::size_t>(progress.step));
     while (const std::optional<OwnedBatch> batch = data_.next_train()) {
       const LossResult loss = step(batch->tensors, used_rates);
-      const auto count = static_cast<std::uint64_t>(batch->tensors.count());
-      ++progress.step;
-      progress.loss_sum += loss.loss * static_cast<double>(count);
-      progress.correct += loss.correct;
-      progress.decisions += loss.decisions;
-      progress.images += count;
-      bar.advance(count);
+      progress.add(loss, batch->tensors.count());
+      bar.advance(static_cast<std::uint64_t>(batch->tensors.count()));
       stop_if_asked();
     }
   }
@@ -237,7 +228,8 @@ class Training {
       save_weights(best_path(), card_, network_.table(), now_.network,
                    {record.epoch, record.valid.error});
     }
-    progress = {record.epoch + 1, 0, 0.0, 0.0, 0.0, 0, 0, progress.best_epoch, progress.best_error};
+    static_cast<EpochProgress&>(progress) = {};
+    progress.epoch = record.epoch + 1;
     record.seconds.checkpoint = last_checkpoint_seconds_;
     record.seconds.total = monotonic_seconds() - start;
     folder_->append_epoch(epoch_line(record));
@@ -285,26 +277,14 @@ class Training {
   double last_checkpoint_seconds_ = 0.0;
 };
 
-/// Errors of the last epoch from the file: a resumed run may have had nothing left to do.
-void read_last_errors(TrainResult& result) {
-  const std::string text = read_file(result.run / "epochs.jsonl");
-  const std::size_t begin = text.rfind('\n', text.size() - 2);
-  const json line = json::parse(text.substr(begin == std::string::npos ? 0 : begin + 1));
-  result.train_error = line.at("train").at("error");
-  result.valid_error = line.at("valid").at("error");
-}
-
 }  // namespace
 
 TrainResult run_training(const TrainConfig& config, const std::filesystem::path& out,
                          RunFolder::IfExists if_exists) {
   validate(config);
-  nets::set_threads(config.threads);
   Training training(config);
   training.begin(out, if_exists);
-  TrainResult result = training.run();
-  read_last_errors(result);
-  return result;
+  return training.run();
 }
 
 TrainResult resume_training(const std::filesystem::path& run, const json& machine_options) {
@@ -312,12 +292,9 @@ TrainResult resume_training(const std::filesystem::path& run, const json& machin
   const TrainConfig config =
       train_config_from_json(stored_config(folder, "train", machine_options));
   validate(config);
-  nets::set_threads(config.threads);
   Training training(config);
   training.take_up(std::move(folder));
-  TrainResult result = training.run();
-  read_last_errors(result);
-  return result;
+  return training.run();
 }
 
 }  // namespace probedarts::learn

@@ -16,26 +16,15 @@ using nlohmann::json;
 constexpr StateKind kKind = {"probedarts-train-checkpoint", "training"};
 
 json to_json(const TrainProgress& progress) {
-  return {{"epoch", progress.epoch},
-          {"step", progress.step},
-          {"loss_sum", progress.loss_sum},
-          {"correct", progress.correct},
-          {"decisions", progress.decisions},
-          {"images", progress.images},
-          {"epochs_bytes", progress.epochs_bytes},
-          {"best_epoch", progress.best_epoch},
-          {"best_error", progress.best_error}};
+  json stored = learn::to_json(static_cast<const EpochProgress&>(progress));
+  stored["best_epoch"] = progress.best_epoch;
+  stored["best_error"] = progress.best_error;
+  return stored;
 }
 
 TrainProgress progress_from(const json& stored) {
   TrainProgress progress;
-  stored.at("epoch").get_to(progress.epoch);
-  stored.at("step").get_to(progress.step);
-  stored.at("loss_sum").get_to(progress.loss_sum);
-  stored.at("correct").get_to(progress.correct);
-  stored.at("decisions").get_to(progress.decisions);
-  stored.at("images").get_to(progress.images);
-  stored.at("epochs_bytes").get_to(progress.epochs_bytes);
+  read_progress(stored, progress);
   stored.at("best_epoch").get_to(progress.best_epoch);
   stored.at("best_error").get_to(progress.best_error);
   return progress;

@@ -1,27 +1,20 @@
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 
+#include "learn/epoch_progress.hpp"
 #include "learn/model_card.hpp"
 #include "nets/network_state.hpp"
 #include "optim/adas.hpp"
 
 namespace probedarts::learn {
 
-/// Where a training stands, down to the iteration, with the sums of the epoch under way.
-struct TrainProgress {
-  int epoch = 0;           ///< under way, or about to begin
-  std::uint64_t step = 0;  ///< iterations of it that are done
-  double loss_sum = 0.0;   ///< over training images of this epoch
-  double correct = 0.0;
-  double decisions = 0.0;
-  std::uint64_t images = 0;
-  std::uint64_t epochs_bytes = 0;  ///< length of epochs.jsonl that belongs to this state
-  int best_epoch = -1;             ///< whose weights are best.safetensors; -1: none yet
-  double best_error = 1.0;         ///< its validation error
+/// Where a training stands.
+struct TrainProgress : EpochProgress {
+  int best_epoch = -1;      ///< whose weights are best.safetensors; -1: none yet
+  double best_error = 1.0;  ///< its validation error
 };
 
 /// Everything an exact resume needs. Random numbers need no state: they are functions of (seed,

@@ -165,19 +165,7 @@ class FusedExecutor : public Executor {
     const float* weights = context.network.weights;
     float* packed = memory_.packed.data();
     threads_.run(static_cast<int>(plan_->states.size()), [&](int index, int) {
-      const fused::State& state = plan_->states[static_cast<std::size_t>(index)];
-      if (state.made_by) {
-        fused::pack(layout_, *state.made_by, weights, packed);
-      }
-      for (const fused::GatherUnit& unit : state.reduces) {
-        fused::pack(layout_, unit, weights, packed);
-      }
-      for (const fused::BlockUnit& unit : state.firsts) {
-        fused::pack(layout_, unit, weights, packed);
-      }
-      for (const fused::SecondBlock& second : state.seconds) {
-        fused::pack(layout_, second.block, weights, packed);
-      }
+      fused::pack(layout_, plan_->states[static_cast<std::size_t>(index)], weights, packed);
     });
   }
 

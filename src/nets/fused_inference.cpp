@@ -196,20 +196,11 @@ void Inference::fold(Prepared& prepared, const NetworkState& state,
   }
   float* packed = prepared.packed.data();
   for (const State& made : plan.states) {
+    pack(layout_, made, memory.weights, packed);
     if (made.made_by) {
-      pack(layout_, *made.made_by, memory.weights, packed);
       scale_columns(*made.made_by,
                     prepared.coefficients.scale.data() + plan.sites[made.made_by->site].slot,
                     packed);
-    }
-    for (const GatherUnit& unit : made.reduces) {
-      pack(layout_, unit, memory.weights, packed);
-    }
-    for (const BlockUnit& unit : made.firsts) {
-      pack(layout_, unit, memory.weights, packed);
-    }
-    for (const SecondBlock& unit : made.seconds) {
-      pack(layout_, unit.block, memory.weights, packed);
     }
     sum_shifts(plan, made, prepared.coefficients);
   }

@@ -65,6 +65,21 @@ void pack(const NetworkLayout& layout, const GatherUnit& unit, const float* weig
   });
 }
 
+void pack(const NetworkLayout& layout, const State& state, const float* weights, float* packed) {
+  if (state.made_by) {
+    pack(layout, *state.made_by, weights, packed);
+  }
+  for (const GatherUnit& unit : state.reduces) {
+    pack(layout, unit, weights, packed);
+  }
+  for (const BlockUnit& unit : state.firsts) {
+    pack(layout, unit, weights, packed);
+  }
+  for (const SecondBlock& second : state.seconds) {
+    pack(layout, second.block, weights, packed);
+  }
+}
+
 void unpack(const NetworkLayout& layout, const BlockUnit& unit, float* partials, int chunks,
             std::size_t stride, float* gradient) {
   const int padded = unit.shape.in.channels;

@@ -9,6 +9,9 @@ namespace probedarts::nets::fused {
 void pack(const NetworkLayout& layout, const BlockUnit& unit, const float* weights, float* packed);
 void pack(const NetworkLayout& layout, const GatherUnit& unit, const float* weights, float* packed);
 
+/// The same for all units of a state.
+void pack(const NetworkLayout& layout, const State& state, const float* weights, float* packed);
+
 /// Sums a unit's gradients over the chunks of the batch, in order, into the flat gradient.
 /// \param partials  chunk k's gradients of the phase at partials + k * stride; the first
 /// chunk's are overwritten.

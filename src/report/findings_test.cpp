@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include "support/sample_run.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace probedarts::report {
 namespace {
@@ -17,7 +18,7 @@ using ::testing::Not;
 
 /// A run whose epochs say these shares of kept edges without parameters.
 report::Run run_with_shares(const std::vector<double>& shares) {
-  const testing::TempFolder temp("findings");
+  const testing::ScratchFolder temp;
   std::vector<nlohmann::json> epochs;
   for (const double share : shares) {
     epochs.push_back(testing::sample_epoch(static_cast<int>(epochs.size()), share));
@@ -63,7 +64,7 @@ TEST(Findings, SayWhenTheCellsLastChanged) {
 }
 
 TEST(Findings, SayWhichEpochOfATrainingWasBest) {
-  const testing::TempFolder temp("findings_train");
+  const testing::ScratchFolder temp;
   std::vector<nlohmann::json> epochs;
   for (const double error : {0.5, 0.25, 0.25, 0.375}) {
     epochs.push_back(testing::sample_train_epoch(static_cast<int>(epochs.size())));

@@ -11,6 +11,7 @@
 #include "report/page_files.hpp"
 #include "report/report.hpp"
 #include "support/sample_run.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace probedarts::report {
 namespace {
@@ -46,7 +47,7 @@ class RenderReport : public ::testing::Test {
   std::filesystem::path folder() const { return temp_.path(); }
 
  private:
-  testing::TempFolder temp_{"page"};
+  testing::ScratchFolder temp_;
 };
 
 TEST_F(RenderReport, CarriesTheNumbersOfTheRun) {

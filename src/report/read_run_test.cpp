@@ -11,6 +11,7 @@
 
 #include "core/errors.hpp"
 #include "support/sample_run.hpp"
+#include "support/scratch_folder.hpp"
 
 namespace probedarts::report {
 namespace {
@@ -36,7 +37,7 @@ class ReadRun : public ::testing::Test {
   std::string epochs_file() const { return (folder() / "epochs.jsonl").string(); }
 
  private:
-  testing::TempFolder temp_{"read_run"};
+  testing::ScratchFolder temp_;
 };
 
 TEST_F(ReadRun, ReadsWhatTheFolderSays) {

@@ -12,24 +12,6 @@
 /// layers.
 namespace probedarts::testing {
 
-/// A folder under the system's temporary one, removed at the end.
-class TempFolder {
- public:
-  explicit TempFolder(const std::string& name)
-      : path_(std::filesystem::temp_directory_path() /
-              ("probedarts_" + name + "_" + std::to_string(getpid()))) {
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-  }
-  ~TempFolder() { std::filesystem::remove_all(path_); }
-  TempFolder(const TempFolder&) = delete;
-  TempFolder& operator=(const TempFolder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 inline nlohmann::json sample_layer(const char* name, const char* role,
                                    const char* primitive = nullptr) {
   nlohmann::json layer = {{"name", name},         {"role", role},         {"cell", nullptr},
