@@ -14,6 +14,7 @@
 #include "kernels/kernel_speed.hpp"
 #include "kernels/machine_speed.hpp"
 #include "kernels/simd_target.hpp"
+#include "learn/options.hpp"
 #include "learn/step_timing.hpp"
 #include "nets/torch_runtime.hpp"
 #include "space/published.hpp"
@@ -40,11 +41,7 @@ struct StepRequest {
   std::string genotype = "n4", stem, executor = "auto";
 };
 
-void check_positive(std::string_view flag, int value) {
-  if (value < 1) {
-    throw UserError(fmt::format("{} {}: use 1 or more", flag, value));
-  }
-}
+constexpr double kMost = 65536;
 
 space::Genotype short_genotype(const std::string& name) {
   for (const std::string& candidate : {name, "DARTS_ADP_" + name, "DARTS_" + name}) {
@@ -70,11 +67,9 @@ TimedStep step_of(const StepRequest& request) {
   step.task = row->task;
   const bool search = step.task == StepTask::kSearch;
   const std::string stem = !request.stem.empty() ? request.stem : search ? "cifar" : "pathology";
-  const auto known = space::stem_named(stem);
-  if (!known) {
-    throw UserError(fmt::format("--stem: '{}' is no stem; use cifar or pathology", stem));
-  }
-  step.spec.stem = *known;
+  learn::check_choice("stem", stem, {"pathology", "cifar"});
+  learn::check_choice("executor", request.executor, {"auto", "composed", "fused"});
+  step.spec.stem = *space::stem_named(stem);
   step.spec.channels = request.channels;
   step.spec.cells = request.cells;
   step.spec.classes = request.classes;
@@ -83,12 +78,10 @@ TimedStep step_of(const StepRequest& request) {
     step.spec.genotype = short_genotype(request.genotype);
     step.spec.nodes = step.spec.genotype->nodes();
   }
-  check_positive("--batch", request.batch);
-  check_positive("--threads", request.threads);
-  check_positive("--steps", request.steps);
-  if (request.order != 1 && request.order != 2) {
-    throw UserError(fmt::format("--order {}: use 1 or 2", request.order));
-  }
+  learn::check_range("batch", request.batch, 1, kMost);
+  learn::check_range("threads", request.threads, 1, 1024);
+  learn::check_range("steps", request.steps, 1, kMost);
+  learn::check_range("order", request.order, 1, 2);
   space::validate(step.spec);
   space::validate_image_size(step.spec, request.size, request.size);
   step.size = request.size;
@@ -261,8 +254,8 @@ int run_bench_command(std::vector<std::string> arguments) {
   if (const auto code = parse(*app, std::move(arguments))) {
     return *code;
   }
-  check_positive("--threads", threads);
-  check_positive("--steps", steps);
+  learn::check_range("threads", threads, 1, 1024);
+  learn::check_range("steps", steps, 1, kMost);
   const ordered_json result = measure_all(threads, steps);
   if (as_json) {
     std::printf("%s\n", result.dump(2).c_str());

@@ -59,8 +59,7 @@ std::string failure_reason(int exit_code, const fs::path& log) {
   return said.empty() ? fmt::format("ended with exit code {}", exit_code) : said;
 }
 
-/// What a run printed, with its errors as epochs.jsonl has them: a run that was killed between its
-/// last epoch and our record is resumed with nothing left to do, and then prints errors of 0.
+/// What a run printed, with the least validation error of its epochs, which searches do not print.
 /// \throws json::exception when a line is malformed.
 std::string result_of_run(const std::string& printed, const fs::path& epochs_jsonl) {
   if (!fs::exists(epochs_jsonl)) {
@@ -72,9 +71,7 @@ std::string result_of_run(const std::string& printed, const fs::path& epochs_jso
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
     const json line = json::parse(text.substr(at, end - at));
-    result["train_error"] = line.at("train").at("error");
-    result["valid_error"] = line.at("valid").at("error");
-    best = std::min(best, result["valid_error"].get<double>());
+    best = std::min(best, line.at("valid").at("error").get<double>());
     at = end + 1;
   }
   result["best_error"] = best;
