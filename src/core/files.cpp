@@ -1,10 +1,13 @@
 #include "core/files.hpp"
 
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -22,8 +25,11 @@ class Descriptor {
       ::close(fd_);
     }
   }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
   int get() const { return fd_; }
 
  private:
@@ -43,6 +49,39 @@ int write_all(int fd, std::string_view content) {
     content.remove_prefix(static_cast<std::size_t>(written));
   }
   return ::fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
+}
+
+/// A file to write before it is renamed, empty and nobody else's.
+struct Draft {
+  Descriptor file;
+  std::filesystem::path path;
+};
+
+/// "PATH.partial", which a killed process may have left behind, or, while another process writes
+/// that, a name of our own. A writer holds a lock on its draft until it is renamed; whoever opened
+/// the draft before that and got the lock after it holds the finished file, and must let it be.
+Draft open_draft(const std::filesystem::path& path) {
+  const std::filesystem::path shared = path.string() + ".partial";
+  Draft draft{Descriptor(::open(shared.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644)), shared};
+  if (draft.file.get() < 0) {
+    report_file_failure("write", path, errno);
+  }
+  struct stat opened {};
+  struct stat named {};
+  if (::flock(draft.file.get(), LOCK_EX | LOCK_NB) == 0 &&
+      ::fstat(draft.file.get(), &opened) == 0 && ::stat(shared.c_str(), &named) == 0 &&
+      opened.st_ino == named.st_ino && opened.st_dev == named.st_dev &&
+      (::ftruncate(draft.file.get(), 0) == 0 || errno == EINVAL)) {  // EINVAL: a device
+    return draft;
+  }
+  std::string own = shared.string() + ".XXXXXX";
+  draft.file = Descriptor(::mkostemp(own.data(), O_CLOEXEC));
+  draft.path = own;
+  if (draft.file.get() < 0) {
+    report_file_failure("write", path, errno);
+  }
+  ::fchmod(draft.file.get(), 0644);
+  return draft;
 }
 
 }  // namespace
@@ -91,17 +130,10 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
-  const std::filesystem::path temporary = path.string() + ".partial";
-  {
-    const Descriptor file(
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
-    if (file.get() < 0) {
-      report_file_failure("write", path, errno);
-    }
-    if (const int error = write_all(file.get(), content)) {
-      ::unlink(temporary.c_str());
-      report_file_failure("write", path, error);
-    }
+  const auto [file, temporary] = open_draft(path);
+  if (const int error = write_all(file.get(), content)) {
+    ::unlink(temporary.c_str());
+    report_file_failure("write", path, error);
   }
   if (::rename(temporary.c_str(), path.c_str()) != 0) {
     const int error = errno;

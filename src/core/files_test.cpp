@@ -4,7 +4,9 @@
 #include <cstdlib>
 #include <fstream>
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -44,6 +46,22 @@ TEST_F(Files, AreReplacedWithoutALeftover) {
   write_file_atomically(folder_ / "f", "old and longer");
   write_file_atomically(folder_ / "f", "new");
   EXPECT_EQ(read_file(folder_ / "f"), "new");
+  EXPECT_EQ(files_in_folder(), 1U);
+}
+
+TEST_F(Files, OfTwoWritersAtATimeAreBothWhole) {
+  // Another process is writing the same file: it holds its draft.
+  const std::filesystem::path draft = folder_ / "f.partial";
+  const int other = ::open(draft.c_str(), O_WRONLY | O_CREAT, 0644);
+  ASSERT_EQ(::flock(other, LOCK_EX), 0);
+  ASSERT_EQ(::write(other, "theirs", 6), 6);
+  write_file_atomically(folder_ / "f", "ours");
+  EXPECT_EQ(read_file(folder_ / "f"), "ours");
+  EXPECT_EQ(read_file(draft), "theirs");
+  EXPECT_EQ(files_in_folder(), 2U);
+  ::close(other);
+  write_file_atomically(folder_ / "f", "later");  // a draft left behind is taken over
+  EXPECT_EQ(read_file(folder_ / "f"), "later");
   EXPECT_EQ(files_in_folder(), 1U);
 }
 
