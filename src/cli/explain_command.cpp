@@ -27,6 +27,9 @@ struct Request {
   std::vector<std::string> runs, checkpoints, networks, genotypes, names;
   learn::ModelRequest model;  ///< what all checkpoints share
   int size_px = 0;
+  int pick = 0;
+  std::string split = "test";
+  std::uint64_t seed = 1;
   std::string method = "gradcam";
   std::vector<std::string> targets = {"top"};
   std::vector<std::string> layers = {"last_conv"};
@@ -89,6 +92,10 @@ std::unique_ptr<CLI::App> make_explain_parser(Request& request) {
   add_list(*app, "--layer", request.layers,
            "layer or cell to look at, one for all networks or one each");
   app->add_option("--data", request.data, "data set that tells the labels of the images");
+  app->add_option("--pick", request.pick,
+                  "instead of images: so many of the data set, of classes as different as can be");
+  app->add_option("--split", request.split, "to pick from: train, valid or test");
+  app->add_option("--seed", request.seed, "of what is picked");
   app->add_option("--layout", request.dataset.layout,
                   "of the data set: auto, folders, csv, cifar, adp, bcss, lists");
   app->add_option("--adp-level", request.dataset.adp_level, "ADP only: L1, L2 or L3");
@@ -116,12 +123,23 @@ void check_count(const char* flag, const std::vector<std::string>& given, std::s
   }
 }
 
-void check(const Request& request) {
-  if (request.images.empty()) {
+void check_images(const Request& request) {
+  if (request.pick != 0) {
+    check_range("--pick", request.pick, 1, 1000);
+    if (request.data.empty() || !request.images.empty()) {
+      throw UserError(request.data.empty()
+                          ? "--pick: no data set to pick from; give one with --data"
+                          : "--pick goes without images; give one of them");
+    }
+  } else if (request.images.empty()) {
     throw UserError(
         "explain: no image given; name image files or folders of them, after -- where a list of "
         "values stands before them");
   }
+}
+
+void check(const Request& request) {
+  check_images(request);
   if (request.out.empty()) {
     throw UserError("--out: no folder given; name one to make");
   }
@@ -204,6 +222,15 @@ Networks open_networks(const Request& request, const data::Dataset* dataset) {
   return networks;
 }
 
+data::Split split_named(const std::string& name) {
+  for (const data::Split split : {data::Split::kTrain, data::Split::kValid, data::Split::kTest}) {
+    if (data::name_of(split) == name) {
+      return split;
+    }
+  }
+  throw UserError(fmt::format("--split: '{}' is unknown; use one of train, valid, test", name));
+}
+
 /// How many images have no class to explain, although their labels are known.
 std::size_t unlabelled(const json& facts) {
   const json& images = facts.at("images");
@@ -247,7 +274,10 @@ int run_explain_command(std::vector<std::string> arguments) {
     dataset = data::open_dataset(request.data, request.dataset);
   }
   const data::Dataset* known = dataset ? &*dataset : nullptr;
-  const auto files = data::list_images({request.images.begin(), request.images.end()});
+  const auto files = request.pick > 0
+                         ? data::pick_images(*dataset, split_named(request.split),
+                                             static_cast<std::size_t>(request.pick), request.seed)
+                         : data::list_images({request.images.begin(), request.images.end()});
   const Networks networks = open_networks(request, known);
   const auto images = explain::label_images(files, known, explain::classes_of(*networks.front()));
   catch_interrupts();

@@ -1,8 +1,13 @@
 #include "data/image_list.hpp"
 
+#include <algorithm>
+#include <limits>
+#include <optional>
+
 #include <fmt/format.h>
 
 #include "core/errors.hpp"
+#include "core/random.hpp"
 #include "data/layouts.hpp"
 
 namespace probedarts::data {
@@ -16,6 +21,19 @@ void list_below(const std::filesystem::path& folder, std::vector<std::filesystem
       list_below(entry, images);
     }
   }
+}
+
+std::vector<std::size_t> classes_of(const Dataset& dataset, const Sample& sample) {
+  if (dataset.kind == LabelKind::kSingle) {
+    return {static_cast<std::size_t>(sample.label)};
+  }
+  std::vector<std::size_t> present;
+  for (std::size_t c = 0; c < sample.labels.size(); ++c) {
+    if (sample.labels[c] != 0) {
+      present.push_back(c);
+    }
+  }
+  return present;
 }
 
 }  // namespace
@@ -37,6 +55,45 @@ std::vector<std::filesystem::path> list_images(const std::vector<std::filesystem
       throw UserError(fmt::format("{}: the folder holds no image; give PNG, JPEG or TIFF files",
                                   path.string()));
     }
+  }
+  return images;
+}
+
+std::vector<std::filesystem::path> pick_images(const Dataset& dataset, Split split,
+                                               std::size_t count, std::uint64_t seed) {
+  const std::vector<Sample>& samples = dataset.of(split);
+  Stream stream(seed, "pick images");
+  std::vector<std::size_t> left = random_order(samples.size(), stream);
+  std::erase_if(left, [&](std::size_t i) { return classes_of(dataset, samples[i]).empty(); });
+  if (left.empty()) {
+    throw UserError(
+        fmt::format("data set '{}' has no labelled image in its split '{}'; name images",
+                    dataset.root.string(), name_of(split)));
+  }
+  std::vector<int> shown(dataset.classes.size());
+  std::vector<std::filesystem::path> images;
+  while (images.size() < count && !left.empty()) {
+    const auto rarest = [&](std::size_t i) {
+      int least = std::numeric_limits<int>::max();
+      for (const std::size_t c : classes_of(dataset, samples[i])) {
+        least = std::min(least, shown[c]);
+      }
+      return least;
+    };
+    const auto next = std::min_element(left.begin(), left.end(), [&](std::size_t a, std::size_t b) {
+      return rarest(a) < rarest(b);
+    });
+    const Sample& sample = samples[*next];
+    if (sample.record >= 0) {
+      throw UserError(
+          fmt::format("data set '{}' keeps its images in batch files; name image files instead",
+                      dataset.root.string()));
+    }
+    for (const std::size_t c : classes_of(dataset, sample)) {
+      ++shown[c];
+    }
+    images.push_back(sample.file);
+    left.erase(next);
   }
   return images;
 }

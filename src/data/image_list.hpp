@@ -1,7 +1,10 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <vector>
+
+#include "data/dataset.hpp"
 
 namespace probedarts::data {
 
@@ -9,5 +12,11 @@ namespace probedarts::data {
 /// images do (.png, .jpg, .jpeg, .tif, .tiff), by name, hidden ones left out.
 /// \throws UserError for a path that is not there, and for a folder without an image.
 std::vector<std::filesystem::path> list_images(const std::vector<std::filesystem::path>& given);
+
+/// So many images of a split (or all, where it has fewer), drawn by the seed alone, each of a class
+/// that those before it show least. Images without any class are left out.
+/// \throws UserError for a data set that keeps its images in batch files, and for an empty split.
+std::vector<std::filesystem::path> pick_images(const Dataset& dataset, Split split,
+                                               std::size_t count, std::uint64_t seed);
 
 }  // namespace probedarts::data

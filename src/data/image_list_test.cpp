@@ -44,5 +44,44 @@ TEST(ListImages, RefusesAFolderWithoutImages) {
             scratch.text() + "/set: the folder holds no image; give PNG, JPEG or TIFF files");
 }
 
+Dataset three_classes() {
+  Dataset dataset;
+  dataset.root = "d";
+  dataset.classes = {"a", "b", "c"};
+  for (int i = 0; i < 30; ++i) {  // 28 of a, one each of b and c
+    Sample sample;
+    sample.file = std::to_string(i);
+    sample.label = i < 28 ? 0 : i - 27;
+    dataset.test.push_back(sample);
+  }
+  return dataset;
+}
+
+TEST(PickImages, ShowsRareClassesBeforeACommonOneTwice) {
+  const Dataset dataset = three_classes();
+  for (const std::uint64_t seed : {1, 2, 3}) {
+    EXPECT_THAT(pick_images(dataset, Split::kTest, 3, seed), ::testing::IsSupersetOf({"28", "29"}));
+  }
+}
+
+TEST(PickImages, DependsOnTheSeedAlone) {
+  const Dataset dataset = three_classes();
+  EXPECT_EQ(pick_images(dataset, Split::kTest, 9, 1), pick_images(dataset, Split::kTest, 9, 1));
+  EXPECT_NE(pick_images(dataset, Split::kTest, 9, 1), pick_images(dataset, Split::kTest, 9, 2));
+}
+
+TEST(PickImages, TakesAllWhereThereAreFewer) {
+  EXPECT_EQ(pick_images(three_classes(), Split::kTest, 99, 1).size(), 30U);
+}
+
+TEST(PickImages, RefusesBatchFilesAndEmptySplits) {
+  Dataset dataset = three_classes();
+  EXPECT_EQ(sentence_of([&] { pick_images(dataset, Split::kValid, 1, 1); }),
+            "data set 'd' has no labelled image in its split 'valid'; name images");
+  dataset.test[0].record = 0;
+  EXPECT_EQ(sentence_of([&] { pick_images(dataset, Split::kTest, 30, 1); }),
+            "data set 'd' keeps its images in batch files; name image files instead");
+}
+
 }  // namespace
 }  // namespace probedarts::data
