@@ -15,6 +15,7 @@
 #include "core/interrupt.hpp"
 #include "core/progress.hpp"
 #include "learn/search_config.hpp"
+#include "learn/train_config.hpp"
 #include "nets/zoo.hpp"
 #include "study/estimate.hpp"
 #include "study/plan.hpp"
@@ -40,6 +41,7 @@ constexpr const char* kUsage =
 struct Request {
   std::string source;  ///< a study file, or the folder of a study
   std::string out;
+  std::string data_root;
   std::string shard = "1/1";
   study::RunStudyOptions run;
   std::string format = "markdown";
@@ -60,6 +62,10 @@ study::KnownFlags known_flags() {
   const learn::SearchConfig search;
   learn::for_each_option(
       search, [&](const char* key, const auto&, const char*) { known.search.emplace_back(key); });
+  const learn::TrainConfig train;
+  learn::for_each_option(
+      train, [&](const char* key, const auto&, const char*) { known.train.emplace_back(key); });
+  known.explain = {"method", "target", "layer", "layout", "adp-level", "label-columns"};
   for (const std::string_view name : nets::zoo_names()) {
     known.networks.emplace_back(name);
   }
@@ -93,6 +99,10 @@ Opened open_study(const Request& request, const std::string& action) {
   opened.text = read_file(file);
   opened.study = study::parse_study(opened.text, file.string(), known_flags());
   opened.folder.path = folder;
+  opened.folder.data_root = request.data_root;
+  if (request.data_root.empty() && fs::exists(opened.folder.data_root_txt())) {
+    opened.folder.data_root = read_file(opened.folder.data_root_txt());
+  }
   return opened;
 }
 
@@ -131,12 +141,14 @@ std::unique_ptr<CLI::App> make_study_parser(Request& request, const std::string&
   app->add_flag("--json", request.as_json, "print JSON");
   if (action != "status") {
     app->add_option("--out", request.out, "folder of the study, to make or to go on with");
+    app->add_option("--data-root", request.data_root,
+                    "folder that relative data sets of the study lie in; default: this one");
     app->add_option("--workers", request.run.workers, "runs at the same time");
     app->add_option("--threads", request.run.threads, "CPU threads, divided among the workers");
   }
   if (action == "plan") {
     app->add_flag("--measure", request.measure,
-                  "run each kind of search for two epochs to estimate times");
+                  "run each kind of search and training for two epochs to estimate times");
   }
   if (action == "run") {
     app->add_option("--shard", request.shard,
@@ -204,10 +216,10 @@ json task_json(const study::Plan& plan, std::size_t i, TaskState state,
 
 int plan_study(Request& request) {
   const Opened opened = open_study(request, "plan");
-  study::require_data(opened.study, request.source);
+  study::require_data(opened.study, request.source, opened.folder.data_root);
   const study::Plan plan = study::make_plan(opened.study);
   const study::Progress progress = progress_of(plan, opened.folder);
-  std::vector<study::Measurement> measured;
+  std::vector<study::Measurement> measured = study::read_measurements(opened.folder);
   if (request.measure) {
     study::StudyFolder folder = opened.folder;
     if (folder.path.empty()) {
@@ -244,8 +256,7 @@ int plan_study(Request& request) {
     return 0;
   }
   const std::string rest =
-      unknown > 0 ? fmt::format(", and {} of unknown time (--measure times searches)", unknown)
-                  : "";
+      unknown > 0 ? fmt::format(", and {} of unknown time (--measure times them)", unknown) : "";
   std::printf("%zu runs in %zu rows; %s of work for one worker%s\n", plan.tasks.size(),
               plan.rows.size(), duration_text(total).c_str(), rest.c_str());
   return 0;
@@ -271,7 +282,8 @@ bool holds_something_else(const fs::path& folder) {
   for (const auto& entry : fs::directory_iterator(folder)) {
     const std::string name = entry.path().filename().string();
     const auto is_ours = [&](const char* ours) { return name.find(ours) != std::string::npos; };
-    if (!is_ours("study.toml") && !is_ours("data.json") && name != "measure") {
+    if (!is_ours("study.toml") && !is_ours("data.json") && !is_ours("data_root.txt") &&
+        !is_ours("measure")) {
       return true;
     }
   }
@@ -283,16 +295,8 @@ int run_it(Request& request) {
   if (opened.folder.path.empty()) {
     throw UserError("--out: no folder given; name one to make, for example studies/first");
   }
-  study::require_data(opened.study, request.source);
+  study::require_data(opened.study, request.source, opened.folder.data_root);
   const study::Plan plan = study::make_plan(opened.study);
-  for (const study::Task& task : plan.tasks) {
-    if (task.kind == study::TaskKind::kTrain) {
-      throw UserError(
-          fmt::format("study: phase '{}' trains networks, which this version cannot; "
-                      "keep to phases = [\"search\"]",
-                      study::name_of(task.phase)));
-    }
-  }
   const bool fresh = !fs::exists(opened.folder.study_toml());
   if (fresh && holds_something_else(opened.folder.path)) {
     throw UserError(
@@ -304,6 +308,9 @@ int run_it(Request& request) {
   study::require_same_data(opened.study, opened.folder);
   if (fresh || read_file(opened.folder.study_toml()) != opened.text) {
     write_file_atomically(opened.folder.study_toml(), opened.text);
+  }
+  if (!request.data_root.empty()) {
+    write_file_atomically(opened.folder.data_root_txt(), fs::absolute(request.data_root).string());
   }
   catch_interrupts();
   const study::Progress progress = study::run_study(plan, opened.folder, request.run);
@@ -333,7 +340,7 @@ int status(Request& request) {
   const study::Ledger ledger(opened.folder.ledger(), request.run.stale_seconds);
   double left = 0.0;
   bool all_known = true;
-  const auto costs = study::estimate(plan, progress, {});
+  const auto costs = study::estimate(plan, progress, study::read_measurements(opened.folder));
   json failures = json::array();
   for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
     if (progress.states[i] == TaskState::kFailed) {
@@ -394,8 +401,8 @@ int tables(Request& request) {
   study::CompareOptions options;
   options.test =
       request.test == "student" ? study::PairedTest::kStudent : study::PairedTest::kSignFlip;
-  const study::Findings findings =
-      study::read_findings(opened.study.name, plan, progress_of(plan, opened.folder), options);
+  const study::Findings findings = study::read_findings(
+      opened.study.name, plan, progress_of(plan, opened.folder), options, opened.folder);
   std::fputs(
       study::render(findings, static_cast<study::TableFormat>(format - formats.begin())).c_str(),
       stdout);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -30,6 +31,65 @@ std::vector<double> paired_differences(const ScoredRow& first, const ScoredRow& 
     }
   }
   return differences;
+}
+
+constexpr int kLargestDenominator = 1000;
+constexpr double kMostLatticeWork = 3e8;
+
+/// The differences as whole multiples of the largest 1/q that makes them so; nothing when none up
+/// to kLargestDenominator does.
+std::optional<std::vector<std::int64_t>> as_multiples(const std::vector<double>& differences) {
+  for (int q = 1; q <= kLargestDenominator; ++q) {
+    std::vector<std::int64_t> whole;
+    for (const double difference : differences) {
+      const double scaled = difference * q;
+      const double nearest = std::round(scaled);
+      if (std::abs(scaled - nearest) > 1e-9 * std::max(1.0, std::abs(scaled))) {
+        break;
+      }
+      whole.push_back(static_cast<std::int64_t>(nearest));
+    }
+    if (whole.size() == differences.size()) {
+      return whole;
+    }
+  }
+  return std::nullopt;
+}
+
+/// The share of all choices of signs whose sum is as far from 0 as that of `whole`, from the
+/// distribution of the sum, built up one summand at a time. Nothing when that is too much work.
+std::optional<double> lattice_p(const std::vector<std::int64_t>& whole) {
+  std::int64_t reach = 0;
+  std::int64_t seen = 0;
+  for (const std::int64_t value : whole) {
+    reach += std::abs(value);
+    seen += value;
+  }
+  if (static_cast<double>(reach) * static_cast<double>(whole.size()) > kMostLatticeWork) {
+    return std::nullopt;
+  }
+  const auto width = static_cast<std::size_t>(2 * reach + 1);
+  std::vector<double> chance(width);
+  chance[static_cast<std::size_t>(reach)] = 1.0;
+  std::size_t low = static_cast<std::size_t>(reach);  // of the sums that can have come up
+  std::size_t high = low;
+  for (const std::int64_t value : whole) {
+    const auto step = static_cast<std::size_t>(std::abs(value));
+    std::vector<double> next(width);
+    for (std::size_t sum = low; sum <= high; ++sum) {
+      next[sum - step] += 0.5 * chance[sum];
+      next[sum + step] += 0.5 * chance[sum];
+    }
+    low -= step;
+    high += step;
+    chance = std::move(next);
+  }
+  double tails = 0.0;
+  for (std::size_t sum = 0; sum < width; ++sum) {
+    const std::int64_t at = static_cast<std::int64_t>(sum) - reach;
+    tails += std::abs(at) >= std::abs(seen) ? chance[sum] : 0.0;
+  }
+  return std::min(1.0, tails);
 }
 
 std::string runs_text(std::size_t runs) {
@@ -73,7 +133,10 @@ std::string sentence_of(const Comparison& c, std::size_t comparisons) {
 
 }  // namespace
 
-double sign_flip_p(std::span<const double> differences, std::uint64_t seed) {
+double sign_flip_p(std::span<const double> all, std::uint64_t seed) {
+  std::vector<double> differences;  // zeros have no sign to flip
+  std::copy_if(all.begin(), all.end(), std::back_inserter(differences),
+               [](double difference) { return difference != 0.0; });
   const std::size_t n = differences.size();
   if (n == 0) {
     return 1.0;
@@ -97,6 +160,11 @@ double sign_flip_p(std::span<const double> differences, std::uint64_t seed) {
       as_far += std::abs(flipped) >= seen;
     }
     return static_cast<double>(as_far) / choices;
+  }
+  if (const auto whole = as_multiples(differences)) {
+    if (const auto p = lattice_p(*whole)) {
+      return *p;
+    }
   }
   Stream stream(seed, "sign flips");
   int as_far = 1;

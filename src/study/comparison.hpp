@@ -13,8 +13,10 @@ namespace probedarts::study {
 
 /// Two-sided sign-flip test of the mean difference (Fisher 1935; Pitman 1937): the share of all 2^n
 /// choices of signs whose mean is at least as far from 0 as the one seen. Exact up to 20 pairs; for
-/// more, 100,000 random choices, the one seen counted among them. Assumes only that differences
-/// are symmetric about 0 when the rows are alike. Its least p is 2^(1 - n): with less than six
+/// more it is exact as well when all differences are multiples of one 1/q, as those of shares of
+/// images are (sums on a lattice are counted, Pagano & Tritchler 1983), else of 100,000 random
+/// choices, the one seen counted among them. Assumes only that differences are symmetric about 0
+/// when the rows are alike. Its least p is 2^(1 - n): with less than six
 /// pairs it never falls below 0.05.
 /// \returns p in (0, 1]; 1 for no pair.
 double sign_flip_p(std::span<const double> differences, std::uint64_t seed);

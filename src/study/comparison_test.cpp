@@ -1,5 +1,7 @@
 #include "study/comparison.hpp"
 
+#include <cmath>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -30,13 +32,33 @@ TEST(SignFlip, IgnoresScale) {
   EXPECT_DOUBLE_EQ(sign_flip_p(wide, 1), sign_flip_p(kDifferences, 1));
 }
 
-TEST(SignFlip, OfManyPairsComesFromRandomChoices) {
+/// 30 differences of one size, 20 of them positive. Both tails of 30 fair coins from 20 on:
+/// 2 (C(30,20) + ... + C(30,30)) / 2^30 = 2 * 53009102 / 2^30.
+Values thirty(double size) {
   Values values;
   for (int i = 0; i < 30; ++i) {
-    values.push_back(i % 3 == 0 ? -1.0 : 1.0);
+    values.push_back(i % 3 == 0 ? -size : size);
   }
-  // P(at least 20 of 30 fair coins agree) = 0.0987; 100,000 draws have a standard error of 0.0010.
-  EXPECT_NEAR(sign_flip_p(values, 1), 0.0987, 0.005);
+  return values;
+}
+constexpr double kThirtyP = 2.0 * 53009102.0 / 1073741824.0;
+
+TEST(SignFlip, OfManySharesIsExact) {
+  EXPECT_NEAR(sign_flip_p(thirty(1.0), 1), kThirtyP, 1e-15);
+  EXPECT_NEAR(sign_flip_p(thirty(2.0 / 3.0), 1), kThirtyP, 1e-15);
+}
+
+TEST(SignFlip, OfManySharesMindsTheirSizes) {
+  Values values(24, 1.0 / 7.0);  // only two choices of signs are as far out as all of one sign
+  values.push_back(30.0 / 7.0);
+  EXPECT_DOUBLE_EQ(sign_flip_p(values, 1), std::ldexp(2.0, -25));
+  values.insert(values.end(), 30, 0.0);  // no sign to flip
+  EXPECT_DOUBLE_EQ(sign_flip_p(values, 1), std::ldexp(2.0, -25));
+}
+
+TEST(SignFlip, OfManyOtherPairsComesFromRandomChoices) {
+  // No multiples of any 1/q; 100,000 draws have a standard error of 0.0010.
+  EXPECT_NEAR(sign_flip_p(thirty(std::acos(-1.0)), 1), kThirtyP, 0.005);
 }
 
 TEST(PairedT, AgreesWithScipy) {

@@ -1,11 +1,15 @@
 #include "study/estimate.hpp"
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <map>
 #include <set>
 #include <thread>
+#include <tuple>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "core/errors.hpp"
@@ -17,6 +21,87 @@ namespace probedarts::study {
 namespace {
 
 namespace fs = std::filesystem;
+using nlohmann::json;
+
+constexpr int kDefaultNodes = 4;  ///< of `probedarts search`
+
+bool starts_with_any(const std::string& text, std::initializer_list<const char*> starts) {
+  return std::any_of(starts.begin(), starts.end(),
+                     [&](const char* start) { return text.starts_with(start); });
+}
+
+/// The value of "--flag=value", or nothing.
+std::optional<std::string> value_of(const std::vector<std::string>& arguments,
+                                    const std::string& flag) {
+  for (const std::string& argument : arguments) {
+    if (argument.starts_with(flag)) {
+      return argument.substr(flag.size());
+    }
+  }
+  return std::nullopt;
+}
+
+/// Cells of the size of those that a task will be given: random ones where a search has to find it.
+std::vector<std::string> stand_ins(const Plan& plan, const Task& task) {
+  std::vector<std::string> cells;
+  for (const std::size_t need : task.needs) {
+    const Task& giver = plan.tasks[need];
+    if (giver.kind == TaskKind::kSelect) {
+      return stand_ins(plan, giver);
+    }
+    const auto cell = value_of(giver.arguments, "--genotype=");
+    if (giver.kind == TaskKind::kTrain && cell && cell->find('{') == std::string::npos) {
+      cells.push_back(*cell);
+    } else if (giver.kind == TaskKind::kTrain) {
+      return stand_ins(plan, giver);
+    } else {
+      int nodes = kDefaultNodes;
+      const std::string text = value_of(giver.arguments, "--nodes=").value_or("");
+      std::from_chars(text.data(), text.data() + text.size(), nodes);
+      for (int k = 0; k < kStandIns; ++k) {
+        cells.push_back(random_cell(nodes, k));
+      }
+      return cells;
+    }
+    if (cells.size() == static_cast<std::size_t>(kStandIns)) {
+      break;
+    }
+  }
+  return cells;
+}
+
+/// The arguments that stand for a search or a training: one list, or one for each stand-in.
+std::vector<std::vector<std::string>> variants(const Plan& plan, const Task& task) {
+  std::vector<std::string> arguments;
+  bool open = false;
+  for (const std::string& argument : task.arguments) {
+    if (argument.starts_with("--genotype={")) {
+      open = true;
+    } else if (!starts_with_any(argument, {"--seed=", "--epochs="})) {
+      arguments.push_back(argument);
+    }
+  }
+  if (!open) {
+    return {arguments};
+  }
+  std::vector<std::vector<std::string>> all;
+  for (const std::string& cell : stand_ins(plan, task)) {
+    all.push_back(arguments);
+    all.back().push_back("--genotype=" + cell);
+  }
+  return all;
+}
+
+std::string key_of(std::vector<std::string> arguments) {
+  std::sort(arguments.begin() + 1, arguments.end());
+  std::string key;
+  for (const std::string& argument : arguments) {
+    key += argument + '\n';
+  }
+  return content_hash(key);
+}
+
+std::string key_of_explanation(const Task& task) { return "explain " + task.id; }
 
 /// The seconds of each epoch, as epochs.jsonl tells them.
 std::vector<double> epoch_seconds(const fs::path& run) {
@@ -24,49 +109,178 @@ std::vector<double> epoch_seconds(const fs::path& run) {
   const std::string text = read_file(run / "epochs.jsonl");
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
-    const auto line = nlohmann::json::parse(text.substr(at, end - at));
+    const json line = json::parse(text.substr(at, end - at));
     seconds.push_back(line.at("seconds").at("total").get<double>());
     at = end + 1;
   }
   return seconds;
 }
 
-Measurement measure_one(const Task& task, const StudyFolder& folder,
-                        const RunStudyOptions& options) {
-  const std::string name = content_hash(cost_key(task));
-  const fs::path base = folder.path / "measure";
-  fs::remove_all(base / name);
-  fs::create_directories(base);
-  const int threads = std::max(1, options.threads / options.workers);
-  std::vector<std::string> arguments = task.arguments;  // later flags win
-  for (const std::string& extra : {std::string("--epochs=2"), "--out=" + (base / name).string(),
-                                   fmt::format("--threads={}", threads), std::string("--json")}) {
-    arguments.push_back(extra);
+class Measurer {
+ public:
+  Measurer(const Plan& plan, const StudyFolder& folder, const RunStudyOptions& options)
+      : plan_(plan), folder_(folder), options_(options), base_(folder.path / "measure") {
+    fs::remove_all(base_);
+    fs::create_directories(base_);
   }
-  std::erase_if(arguments, [&](const std::string& argument) {
-    return argument.starts_with("--epochs=") && &argument != &arguments[arguments.size() - 4];
-  });
-  options.say(fmt::format("measuring two epochs: {}", task.label));
-  const double started = monotonic_seconds();
-  ChildProcess child(options.program, arguments, base / (name + ".out"), base / (name + ".log"),
-                     threads);
-  std::optional<ChildEnd> end;
-  while (!(end = child.ended())) {
-    if (const int signal = options.interrupted()) {
-      throw Interrupted(fmt::format("study: stopped by signal {}", signal), signal);
+
+  std::vector<Measurement> measure_all() {
+    for (const Task& task : plan_.tasks) {
+      if (task.kind == TaskKind::kSearch || task.kind == TaskKind::kTrain) {
+        for (const std::vector<std::string>& arguments : variants(plan_, task)) {
+          measure_run(task, arguments);
+        }
+      } else if (task.kind == TaskKind::kEvaluate) {
+        for (const auto& arguments : variants(plan_, plan_.tasks[task.needs.front()])) {
+          measure_test(task, key_of(arguments));
+        }
+      } else if (task.kind == TaskKind::kExplain) {
+        measure_explanation(task);
+      }
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    fs::remove_all(base_);
+    std::vector<Measurement> all;
+    for (auto& [key, one] : measured_) {
+      all.push_back(std::move(one));
+    }
+    return all;
   }
-  const double whole = monotonic_seconds() - started;
-  if (end->exit_code != 0) {
-    throw UserError(fmt::format("study: measuring '{}' failed with exit code {}; see '{}'",
-                                task.label, end->exit_code, (base / (name + ".log")).string()));
+
+ private:
+  void measure_run(const Task& task, const std::vector<std::string>& arguments) {
+    const std::string key = key_of(arguments);
+    if (measured_.contains(key)) {
+      return;
+    }
+    const auto data = value_of(arguments, "--data=");
+    const auto size = value_of(arguments, "--size=");
+    if (decoded_.emplace(arguments[0], data.value_or(""), size.value_or("")).second) {
+      time(arguments, 1, base_ / "decode");  // later runs find the images decoded
+      fs::remove_all(base_ / "decode");
+    }
+    options_.say(fmt::format("measuring two epochs: {}", task.label));
+    const Cost whole = time(arguments, 2, base_ / key);
+    const std::vector<double> seconds = epoch_seconds(base_ / key);
+    require(seconds.size() == 2, "a measurement has two epochs");
+    measured_[key] = {key, std::max(0.0, whole.seconds - seconds[0] - seconds[1]), seconds[1],
+                      whole.memory_mib, std::nullopt};
   }
-  const std::vector<double> seconds = epoch_seconds(base / name);
-  require(seconds.size() == 2, "a measurement has two epochs");
-  fs::remove_all(base / name);
-  return {cost_key(task), std::max(0.0, whole - seconds[0] - seconds[1]), seconds[1],
-          end->memory_mib};
+
+  void measure_test(const Task& task, const std::string& key) {
+    Measurement& training = measured_.at(key);
+    if (!training.test) {
+      std::vector<std::string> arguments = task.arguments;
+      arguments[1] = (base_ / key).string();  // in the place of {run:ID}
+      training.test = run(arguments);
+    }
+  }
+
+  void measure_explanation(const Task& task) {
+    std::vector<std::string> arguments;
+    std::size_t next = 0;
+    for (const std::string& argument : task.arguments) {
+      if (argument.starts_with("--run=")) {
+        const Task& training = plan_.tasks[task.needs[next++]];
+        const std::string key = key_of(variants(plan_, training).front());
+        arguments.push_back("--run=" + (base_ / key).string());
+      } else {
+        arguments.push_back(argument);
+      }
+    }
+    arguments.insert(arguments.begin() + 1, "--out=" + (base_ / task.id).string());
+    options_.say("measuring: " + task.label);
+    const Cost cost = run(arguments);
+    const std::string key = key_of_explanation(task);
+    measured_[key] = {key, cost.seconds, 0.0, cost.memory_mib, std::nullopt};
+  }
+
+  Cost time(std::vector<std::string> arguments, int epochs, const fs::path& out) {
+    arguments.push_back(fmt::format("--epochs={}", epochs));
+    arguments.push_back("--out=" + out.string());
+    return run(arguments);
+  }
+
+  Cost run(std::vector<std::string> arguments) {
+    const int threads = std::max(1, options_.threads / options_.workers);
+    arguments.insert(arguments.begin() + 1, {fmt::format("--threads={}", threads), "--json"});
+    for (std::string& argument : arguments) {
+      argument = locate_data(argument, folder_);
+    }
+    const fs::path log = base_ / "log";
+    const double started = monotonic_seconds();
+    ChildProcess child(options_.program, arguments, base_ / "out", log, threads);
+    std::optional<ChildEnd> end;
+    while (!(end = child.ended())) {
+      if (const int signal = options_.interrupted()) {
+        throw Interrupted(fmt::format("study: stopped by signal {}", signal), signal);
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    if (end->exit_code != 0) {
+      throw UserError(fmt::format("study: measuring '{}' failed with exit code {}; see '{}'",
+                                  fmt::join(arguments, " "), end->exit_code, log.string()));
+    }
+    return {monotonic_seconds() - started, end->memory_mib};
+  }
+
+  const Plan& plan_;
+  const StudyFolder& folder_;
+  const RunStudyOptions& options_;
+  fs::path base_;
+  std::map<std::string, Measurement> measured_;
+  std::set<std::tuple<std::string, std::string, std::string>> decoded_;
+};
+
+json to_json(const Measurement& one) {
+  json stored = {{"key", one.key},
+                 {"start_seconds", one.start_seconds},
+                 {"epoch_seconds", one.epoch_seconds},
+                 {"memory_mib", one.memory_mib}};
+  if (one.test) {
+    stored["test"] = {{"seconds", one.test->seconds}, {"memory_mib", one.test->memory_mib}};
+  }
+  return stored;
+}
+
+/// The mean of what is known of several runs; nothing when one of them is not known.
+std::optional<Cost> mean_of(const std::vector<std::optional<Cost>>& costs) {
+  Cost mean;
+  for (const std::optional<Cost>& cost : costs) {
+    if (!cost) {
+      return std::nullopt;
+    }
+    mean.seconds += cost->seconds / static_cast<double>(costs.size());
+    mean.memory_mib = std::max(mean.memory_mib, cost->memory_mib);
+  }
+  return costs.empty() ? std::nullopt : std::optional(mean);
+}
+
+/// What measurements say of a task.
+std::optional<Cost> from_measurements(const Plan& plan, const Task& task,
+                                      const std::map<std::string, const Measurement*>& by_key) {
+  const auto find = [&](const std::string& key) {
+    const auto found = by_key.find(key);
+    return found == by_key.end() ? nullptr : found->second;
+  };
+  std::vector<std::optional<Cost>> costs;
+  if (task.kind == TaskKind::kExplain) {
+    const Measurement* one = find(key_of_explanation(task));
+    costs.push_back(one == nullptr ? std::nullopt
+                                   : std::optional(Cost{one->start_seconds, one->memory_mib}));
+    return mean_of(costs);
+  }
+  const bool test = task.kind == TaskKind::kEvaluate;
+  for (const auto& arguments : variants(plan, test ? plan.tasks[task.needs.front()] : task)) {
+    const Measurement* one = find(key_of(arguments));
+    if (one == nullptr || (!test && task.epochs == 0)) {
+      costs.emplace_back();
+    } else if (test) {
+      costs.push_back(one->test);
+    } else {
+      costs.push_back(Cost{one->start_seconds + task.epochs * one->epoch_seconds, one->memory_mib});
+    }
+  }
+  return mean_of(costs);
 }
 
 }  // namespace
@@ -74,8 +288,7 @@ Measurement measure_one(const Task& task, const StudyFolder& folder,
 std::string cost_key(const Task& task) {
   std::string key;
   for (const std::string& argument : task.arguments) {
-    if (!argument.starts_with("--seed=") && !argument.starts_with("--epochs=") &&
-        !argument.starts_with("--genotype=") && !argument.starts_with("{run:")) {
+    if (!starts_with_any(argument, {"--seed=", "--epochs=", "--genotype=", "{run:"})) {
       key += argument + '\n';
     }
   }
@@ -84,12 +297,34 @@ std::string cost_key(const Task& task) {
 
 std::vector<Measurement> measure(const Plan& plan, const StudyFolder& folder,
                                  const RunStudyOptions& options) {
+  std::vector<Measurement> measured = Measurer(plan, folder, options).measure_all();
+  json stored = json::array();
+  for (const Measurement& one : measured) {
+    stored.push_back(to_json(one));
+  }
+  write_file_atomically(folder.measure_json(), stored.dump(1) + "\n");
+  return measured;
+}
+
+std::vector<Measurement> read_measurements(const StudyFolder& folder) {
+  if (folder.path.empty() || !fs::exists(folder.measure_json())) {
+    return {};
+  }
   std::vector<Measurement> measured;
-  std::set<std::string> seen;
-  for (const Task& task : plan.tasks) {
-    if (task.kind == TaskKind::kSearch && seen.insert(cost_key(task)).second) {
-      measured.push_back(measure_one(task, folder, options));
+  try {
+    for (const json& stored : json::parse(read_file(folder.measure_json()))) {
+      Measurement one{stored.at("key").get<std::string>(), stored.at("start_seconds").get<double>(),
+                      stored.at("epoch_seconds").get<double>(),
+                      stored.at("memory_mib").get<double>(), std::nullopt};
+      if (stored.contains("test")) {
+        one.test = Cost{stored.at("test").at("seconds").get<double>(),
+                        stored.at("test").at("memory_mib").get<double>()};
+      }
+      measured.push_back(std::move(one));
     }
+  } catch (const json::exception&) {
+    throw UserError(fmt::format("study: '{}' is damaged; delete it and measure again",
+                                folder.measure_json().string()));
   }
   return measured;
 }
@@ -119,11 +354,10 @@ std::vector<std::optional<Cost>> estimate(const Plan& plan, const Progress& prog
       costs[i] = Cost{progress.records[i].seconds, progress.records[i].memory_mib};
     } else if (task.kind == TaskKind::kSelect) {
       costs[i] = Cost{};
+    } else if (const auto measured_cost = from_measurements(plan, task, by_key)) {
+      costs[i] = measured_cost;
     } else if (const auto found = known.find({cost_key(task), task.epochs}); found != known.end()) {
       costs[i] = Cost{found->second.seconds / found->second.runs, found->second.memory};
-    } else if (by_key.contains(cost_key(task)) && task.epochs > 0) {
-      const Measurement& one = *by_key.at(cost_key(task));
-      costs[i] = Cost{one.start_seconds + task.epochs * one.epoch_seconds, one.memory_mib};
     }
   }
   return costs;

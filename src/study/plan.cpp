@@ -6,7 +6,9 @@
 #include <set>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include "core/errors.hpp"
 #include "core/files.hpp"
 #include "core/random.hpp"
 #include "space/genotype.hpp"
@@ -59,7 +61,7 @@ class PointNames {
       {&GridPoint::data, "{}", true},    {&GridPoint::nodes, "N={}", true},
       {&GridPoint::cells, "L={}", true}, {&GridPoint::optimizer, "{}", false},
       {&GridPoint::lr, "lr={}", false},  {&GridPoint::order, "order={}", false},
-      {&GridPoint::size, "{}px", true}};
+      {&GridPoint::size, "{}px", true},  {&GridPoint::trained_cells, "{} cells trained", true}};
   std::vector<bool> differs_;
 };
 
@@ -85,9 +87,13 @@ class Planner {
     }
     for (GridPoint point : unlike_points(nullptr)) {
       point.cells.clear();  // a network of the zoo has its own depth
+      point.trained_cells.clear();
       for (const std::string& network : study_.networks) {
         add_fixed(point, network, "network");
       }
+    }
+    if (const PhaseSettings* explain = study_.phase(Phase::kExplain)) {
+      add_explanations(*explain);
     }
     return std::move(plan_);
   }
@@ -98,11 +104,11 @@ class Planner {
     std::vector<GridPoint> unlike;
     std::set<std::vector<std::string>> seen;
     for (const GridPoint& point : study_.points) {
-      GridPoint kept{point.data, "", point.cells, "", "", "", point.size};
+      GridPoint kept{point.data, "", point.cells, "", "", "", point.size, point.trained_cells};
       if (field != nullptr) {
         kept.*field = point.*field;
       }
-      if (seen.insert({kept.data, kept.nodes, kept.cells, kept.size}).second) {
+      if (seen.insert({kept.data, kept.nodes, kept.cells, kept.size, kept.trained_cells}).second) {
         unlike.push_back(kept);
       }
     }
@@ -165,6 +171,33 @@ class Planner {
     std::vector<std::size_t> needs;
   };
 
+  /// Sorted by name, so that equal trainings of two phases are one task.
+  std::map<std::string, std::string> training_flags(const PhaseSettings& phase,
+                                                    const GridPoint& point,
+                                                    const Network& network) const {
+    std::map<std::string, std::string> flags = {
+        {"data", point.data},
+        {"cells", point.trained_cells.empty() ? point.cells : point.trained_cells},
+        {"size", point.size}};
+    for (const FlagValues* values : {&study_.train_flags, &phase.flags}) {
+      for (const auto& [flag, value] : *values) {  // a phase knows better than the grid
+        flags[flag] = value;
+      }
+    }
+    if (phase.phase == Phase::kResolution) {
+      flags["size"] = point.size;
+    }
+    if (network.flag == "network") {  // of the zoo: it has its own depth, width and executor
+      for (const char* flag : {"cells", "channels", "stem", "auxiliary-weight", "executor"}) {
+        flags.erase(flag);
+      }
+      if (flags.contains("preset") || flags.contains("auxiliary")) {
+        flags["auxiliary"] = "false";
+      }
+    }
+    return flags;
+  }
+
   std::size_t add_training(const PhaseSettings& phase, const GridPoint& point,
                            const Network& network, std::uint64_t seed, const std::string& row) {
     Task task;
@@ -175,20 +208,8 @@ class Planner {
     task.needs = network.needs;
     task.label = fmt::format("{}, {}, seed {}", name_of(phase.phase), row, seed);
     task.arguments = {"train"};
-    FlagValues flags = {{"data", point.data}, {"cells", point.cells}, {"size", point.size}};
-    flags.insert(flags.end(), study_.train_flags.begin(), study_.train_flags.end());
-    for (const auto& [flag, value] : phase.flags) {  // a phase knows better than the grid
-      std::erase_if(flags, [&](const auto& other) { return other.first == flag; });
-      flags.emplace_back(flag, value);
-    }
-    if (phase.phase == Phase::kResolution) {
-      std::erase_if(flags, [](const auto& other) { return other.first == "size"; });
-      flags.emplace_back("size", point.size);
-    }
-    for (const auto& [flag, value] : flags) {
-      if (network.flag != "network" || flag != "cells") {
-        append(task.arguments, flag, value);
-      }
+    for (const auto& [flag, value] : training_flags(phase, point, network)) {
+      append(task.arguments, flag, value);
     }
     append(task.arguments, network.flag, network.value);
     append(task.arguments, "epochs", phase.epochs ? std::to_string(*phase.epochs) : "");
@@ -235,7 +256,7 @@ class Planner {
   void add_trained(Row& row, const Network& network) {
     const auto add_one = [&](const PhaseSettings& phase, const GridPoint& point,
                              const std::string& what) {
-      Row::Trained trained{phase.phase, what, {}, {}};
+      Row::Trained trained{phase.phase, what, point.data, {}, {}};
       const std::string name = what.empty() ? row.name : fmt::format("{}, {}", row.name, what);
       for (int run = 1; run <= phase.runs; ++run) {
         trained.trainings.push_back(
@@ -258,6 +279,85 @@ class Planner {
         add_one(phase, point, fmt::format("{} px", size));
       }
     }
+  }
+
+  /// A sheet for each data set, of the first training of each row on it.
+  void add_explanations(const PhaseSettings& phase) {
+    for (const std::string& name : phase.rows) {
+      if (std::none_of(plan_.rows.begin(), plan_.rows.end(),
+                       [&](const Row& row) { return row.name == name; })) {
+        std::vector<std::string> names;
+        for (const Row& row : plan_.rows) {
+          names.push_back(row.name);
+        }
+        throw UserError(fmt::format("study: row '{}' in [explain] is unknown; use some of {}", name,
+                                    fmt::join(names, ", ")));
+      }
+    }
+    std::vector<std::string> sets;  // in the order of their first training
+    for (const Row& row : plan_.rows) {
+      for (const Row::Trained& trained : row.trained) {
+        if (std::find(sets.begin(), sets.end(), trained.data) == sets.end()) {
+          sets.push_back(trained.data);
+        }
+      }
+    }
+    for (const std::string& data : sets) {
+      add_explanation(phase, data);
+    }
+  }
+
+  void add_explanation(const PhaseSettings& phase, const std::string& data) {
+    Task task;
+    task.kind = TaskKind::kExplain;
+    task.phase = Phase::kExplain;
+    task.label = "explain, " + base_name(data);
+    task.arguments = {"explain"};
+    if (phase.images.empty()) {  // else they need not be of this data set, and labels are unknown
+      task.arguments.insert(task.arguments.end(), {"--data=" + data, "--target=label"});
+    }
+    for (const auto& [flag, value] : phase.flags) {
+      if (flag == "target") {  // lists add up on the command line
+        std::erase(task.arguments, "--target=label");
+      }
+      append(task.arguments, flag, value);
+    }
+    for (const Row& row : plan_.rows) {
+      const bool wanted = phase.rows.empty() || std::find(phase.rows.begin(), phase.rows.end(),
+                                                          row.name) != phase.rows.end();
+      const auto trained =
+          std::find_if(row.trained.begin(), row.trained.end(), [&](const Row::Trained& one) {
+            return one.data == data && one.phase != Phase::kResolution;
+          });
+      if (wanted && trained != row.trained.end()) {
+        add_to_explanation(task, row, trained->trainings.front());
+      }
+    }
+    if (task.needs.empty()) {
+      return;
+    }
+    if (phase.images.empty()) {
+      append(task.arguments, "pick", std::to_string(phase.pick));
+    } else {
+      task.arguments.emplace_back("--");
+      task.arguments.insert(task.arguments.end(), phase.images.begin(), phase.images.end());
+    }
+    add(std::move(task));
+  }
+
+  void add_to_explanation(Task& task, const Row& row, std::size_t training) const {
+    if (task.needs.empty()) {  // the first: how to read the data set, as its trainings did
+      for (const std::string& argument : plan_.tasks[training].arguments) {
+        for (const char* flag : {"--layout=", "--adp-level=", "--label-columns="}) {
+          if (argument.starts_with(flag)) {
+            task.arguments.push_back(argument);
+          }
+        }
+      }
+    }
+    task.arguments.push_back(fmt::format("--run={{run:{}}}", plan_.tasks[training].id));
+    task.arguments.push_back("--name=" + row.name);
+    task.needs.push_back(training);
   }
 
   void add_searched(const GridPoint& point) {
@@ -288,9 +388,7 @@ class Planner {
     const std::uint64_t largest = *std::max_element(seeds.begin(), seeds.end());
     for (int k = 0; k < study_.random_cells; ++k) {
       const int nodes = std::stoi(point.nodes);  // checked with the file
-      Stream stream(kRandomCellSeed, "random cell", static_cast<std::uint64_t>(nodes),
-                    static_cast<std::uint64_t>(k));
-      networks.push_back({"genotype", space::to_python(space::random_genotype(nodes, stream)), {}});
+      networks.push_back({"genotype", random_cell(nodes, k), {}});
       if (static_cast<std::size_t>(k) >= seeds.size()) {
         seeds.push_back(largest + 1 + static_cast<std::uint64_t>(k) - study_.seeds.size());
       }
@@ -330,8 +428,14 @@ class Planner {
 }  // namespace
 
 std::string_view name_of(TaskKind kind) {
-  constexpr std::string_view kNames[] = {"search", "train", "evaluate", "select"};
+  constexpr std::string_view kNames[] = {"search", "train", "evaluate", "select", "explain"};
   return kNames[static_cast<std::size_t>(kind)];
+}
+
+std::string random_cell(int nodes, int k) {
+  Stream stream(kRandomCellSeed, "random cell", static_cast<std::uint64_t>(nodes),
+                static_cast<std::uint64_t>(k));
+  return space::to_python(space::random_genotype(nodes, stream));
 }
 
 Plan make_plan(const Study& study) { return Planner(study).make(); }

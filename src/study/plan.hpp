@@ -11,9 +11,10 @@
 /// A study as a list of tasks with what each waits for.
 namespace probedarts::study {
 
-enum class TaskKind { kSearch, kTrain, kEvaluate, kSelect };
+enum class TaskKind { kSearch, kTrain, kEvaluate, kSelect, kExplain };
 
 /// One call of the program, or (select) one choice among finished trainings.
+/// Selects and explanations go on with those that are left when some of what they need failed.
 struct Task {
   std::string id;  ///< 32 hexadecimal digits of what it computes: kind, flags, and ids waited for.
                    ///< Threads, folders and the study's name are not in it, so that a changed study
@@ -41,6 +42,7 @@ struct Row {
   struct Trained {
     Phase phase = Phase::kFinal;
     std::string what;  ///< of transfer: the data set; of resolution: "68 px"
+    std::string data;  ///< folder of the data set
     std::vector<std::size_t> trainings, evaluations;
   };
   std::vector<Trained> trained;
@@ -52,9 +54,13 @@ struct Plan {
 };
 
 /// Lays out all tasks of a study. A pure function of it.
+/// \throws UserError when [explain] names a row that the study does not have.
 Plan make_plan(const Study& study);
 
-/// "search", "train", "evaluate" or "select".
+/// The k-th random cell of a size, as text: the same wherever it appears.
+std::string random_cell(int nodes, int k);
+
+/// "search", "train", "evaluate", "select" or "explain".
 std::string_view name_of(TaskKind kind);
 
 }  // namespace probedarts::study

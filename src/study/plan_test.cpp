@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/scratch_folder.hpp"
+
 namespace probedarts::study {
 namespace {
 
@@ -56,7 +58,7 @@ TEST(Plan, TrainsWhatTheSelectionChose) {
   const Task& final = plan.tasks[row.trained[0].trainings[0]];
   EXPECT_THAT(final.needs, ::testing::ElementsAre(*row.select));
   EXPECT_THAT(final.arguments,
-              ::testing::ElementsAre("train", "--data=tiles", "--cells=20",
+              ::testing::ElementsAre("train", "--cells=20", "--data=tiles",
                                      "--genotype={selected:" + plan.tasks[*row.select].id + "}",
                                      "--seed=1"));
 }
@@ -106,6 +108,78 @@ TEST(Plan, RetrainsAtEachResolutionAndOnEachOtherDataSet) {
   EXPECT_EQ(row.trained[3].what, "68 px");
   EXPECT_THAT(plan.tasks[row.trained[1].trainings[0]].arguments, ::testing::Contains("--data=e/f"));
   EXPECT_THAT(plan.tasks[row.trained[3].trainings[0]].arguments, ::testing::Contains("--size=68"));
+}
+
+TEST(Plan, TrainsOnceWhatTwoPhasesTrainAlike) {
+  const Plan plan = plan_of(
+      "phases = [\"final\", \"resolution\"]\n[grid]\ndata = \"d\"\n[rows]\nnetworks = "
+      "\"resnet18\"\n[final]\nsize = 68\n[resolution]\nsizes = [68, 34]\n");
+  const Row& row = plan.rows[0];
+  EXPECT_EQ(row.trained[0].trainings, row.trained[1].trainings);
+  EXPECT_EQ(row.trained[0].evaluations, row.trained[1].evaluations);
+  EXPECT_EQ(plan.tasks.size(), 2U * 3U * 2U);
+}
+
+TEST(Plan, TrainsDeeperThanItSearchesWhereTheGridSaysSo) {
+  const Plan plan = plan_of(
+      "phases = [\"search\", \"quick\"]\nseeds = [1]\n[grid]\ndata = \"d\"\ncells = 8\n"
+      "trained-cells = 20\n");
+  EXPECT_THAT(plan.tasks[0].arguments, ::testing::Contains("--cells=8"));
+  EXPECT_THAT(plan.tasks[1].arguments, ::testing::Contains("--cells=20"));
+}
+
+TEST(Plan, GivesNetworksOfTheZooNoOptionsOfCells) {
+  const KnownFlags known = {{}, {"channels", "stem", "preset", "auxiliary", "lr"}, {"resnet18"}};
+  const Plan plan = make_plan(parse_study(
+      "phases = [\"final\"]\n[grid]\ndata = \"d\"\n[options]\npreset = \"cifar\"\n"
+      "channels = 8\nstem = \"cifar\"\n[rows]\nnetworks = \"resnet18\"\n[final]\nlr = 0.1\n",
+      "s.toml", known));
+  EXPECT_THAT(plan.tasks[0].arguments,
+              ::testing::ElementsAre("train", "--auxiliary=false", "--data=d", "--lr=0.1",
+                                     "--preset=cifar", "--network=resnet18", "--seed=1"));
+}
+
+const std::string kExplained = R"(
+phases = ["final", "transfer", "explain"]
+[grid]
+data = "d"
+[rows]
+networks = "resnet18"
+genotypes = "DARTS_ADP_N2"
+[final]
+runs = 2
+[transfer]
+data = "e/f"
+runs = 1
+[explain]
+)";
+
+TEST(Plan, ExplainsTheFirstTrainingOfEachRowOnEachDataSet) {
+  const Plan plan = plan_of(kExplained + "pick = 3\n");
+  const Task& sheet = plan.tasks[plan.tasks.size() - 2];
+  EXPECT_EQ(sheet.label, "explain, d");
+  EXPECT_EQ(plan.tasks.back().label, "explain, f");
+  const std::size_t cell = plan.rows[0].trained[0].trainings[0];
+  const std::size_t peer = plan.rows[1].trained[0].trainings[0];
+  EXPECT_THAT(sheet.needs, ::testing::ElementsAre(cell, peer));
+  EXPECT_THAT(sheet.arguments, ::testing::ElementsAre("explain", "--data=d", "--target=label",
+                                                      "--run={run:" + plan.tasks[cell].id + "}",
+                                                      "--name=DARTS_ADP_N2",
+                                                      "--run={run:" + plan.tasks[peer].id + "}",
+                                                      "--name=resnet18", "--pick=3"));
+}
+
+TEST(Plan, ExplainsTheRowsAndImagesThatAreNamed) {
+  const Plan plan = plan_of(kExplained + "rows = \"resnet18\"\nimages = [\"a.png\", \"b\"]\n");
+  const std::vector<std::string>& arguments = plan.tasks.back().arguments;
+  EXPECT_EQ(plan.tasks.back().needs.size(), 1U);
+  EXPECT_THAT(std::vector<std::string>(arguments.end() - 4, arguments.end()),
+              ::testing::ElementsAre("--name=resnet18", "--", "a.png", "b"));
+}
+
+TEST(Plan, RefusesToExplainARowThatItDoesNotHave) {
+  EXPECT_EQ(probedarts::testing::sentence_of([] { plan_of(kExplained + "rows = \"resnet\"\n"); }),
+            "study: row 'resnet' in [explain] is unknown; use some of DARTS_ADP_N2, resnet18");
 }
 
 }  // namespace

@@ -26,6 +26,11 @@ constexpr double kRenewSeconds = 15.0;
 constexpr double kLookAroundSeconds = 1.0;  ///< between looks at what other processes finished
 constexpr auto kPause = std::chrono::milliseconds(10);
 
+/// Whether a task makes do with those of its needs that did not fail.
+bool takes_what_is_left(const Task& task) {
+  return task.kind == TaskKind::kSelect || task.kind == TaskKind::kExplain;
+}
+
 bool settled(TaskState state) {
   return state == TaskState::kDone || state == TaskState::kFailed || state == TaskState::kBlocked;
 }
@@ -145,6 +150,7 @@ class Runner {
         shard_(claim_shard()) {
     fs::create_directories(folder.path / "runs");
     fs::create_directories(folder.path / "logs");
+    fs::create_directories(folder.path / "predictions");
     look_around();
     if (options_.retry_failed) {
       forget_failures();
@@ -248,7 +254,7 @@ class Runner {
     };
     return std::all_of(task.needs.begin(), task.needs.end(), [&](std::size_t need) {
       return is(need, TaskState::kDone) ||
-             (task.kind == TaskKind::kSelect && settled(progress_.states[need]));
+             (takes_what_is_left(task) && settled(progress_.states[need]));
     });
   }
 
@@ -319,20 +325,43 @@ class Runner {
 
   std::vector<std::string> arguments_of(const Task& task, int threads) const {
     std::vector<std::string> arguments;
+    std::vector<std::string> extra = {fmt::format("--threads={}", threads), "--json"};
     const fs::path run = folder_.run(task.id);
-    if (task.kind != TaskKind::kEvaluate && fs::exists(run / "run.json")) {
+    if (fs::exists(run / "run.json")) {
       arguments = {task.arguments[0], "--resume=" + run.string()};
     } else {
-      for (const std::string& argument : task.arguments) {
-        arguments.push_back(expand(argument, folder_, plan_, progress_.records));
+      for (const std::string& argument : without_failed(task)) {
+        arguments.push_back(
+            locate_data(expand(argument, folder_, plan_, progress_.records), folder_));
       }
-      if (task.kind != TaskKind::kEvaluate) {
+      if (task.kind == TaskKind::kEvaluate) {
+        extra.push_back("--predictions=" + folder_.predictions(task.id).string());
+      } else {
         fs::remove_all(run);  // the beginning of a run that was killed before run.json
-        arguments.push_back("--out=" + run.string());
+        extra.push_back("--out=" + run.string());
       }
     }
-    arguments.push_back(fmt::format("--threads={}", threads));
-    arguments.emplace_back("--json");
+    const auto images = std::find(arguments.begin(), arguments.end(), "--");
+    std::for_each(images, arguments.end(), [&](std::string& image) {
+      image = image == "--" ? image : (folder_.data_root / image).string();
+    });
+    arguments.insert(images, extra.begin(), extra.end());
+    return arguments;
+  }
+
+  /// The arguments of a task, of an explanation without the networks whose training failed.
+  std::vector<std::string> without_failed(const Task& task) const {
+    std::vector<std::string> arguments = task.arguments;
+    if (task.kind != TaskKind::kExplain) {
+      return arguments;
+    }
+    for (const std::size_t need : task.needs) {
+      const auto run = std::find(arguments.begin(), arguments.end(),
+                                 fmt::format("--run={{run:{}}}", plan_.tasks[need].id));
+      if (progress_.states[need] != TaskState::kDone && run != arguments.end()) {
+        arguments.erase(run, run + 2);  // with its --name
+      }
+    }
     return arguments;
   }
 
@@ -423,7 +452,7 @@ void block(const Plan& plan, std::vector<TaskState>& states) {
     const auto hopeless = [&](std::size_t need) {
       return states[need] == TaskState::kFailed || states[need] == TaskState::kBlocked;
     };
-    const bool none_left = task.kind == TaskKind::kSelect
+    const bool none_left = takes_what_is_left(task)
                                ? std::all_of(task.needs.begin(), task.needs.end(), hopeless)
                                : std::any_of(task.needs.begin(), task.needs.end(), hopeless);
     if (none_left) {
@@ -434,15 +463,25 @@ void block(const Plan& plan, std::vector<TaskState>& states) {
 
 void Runner::block_dependents() { block(plan_, progress_.states); }
 
-/// Hash of the sorted names and lengths of all files.
-std::string listing_hash(const std::string& data) {
+/// Up to so many bytes of a data set are read to see whether they changed: about a second's work.
+constexpr std::uintmax_t kReadThrough = std::uintmax_t{1} << 30;
+
+/// Hash of the sorted names and lengths of all files, and of their content where that is cheap.
+std::string listing_hash(const fs::path& data) {
   std::vector<std::string> lines;
+  std::vector<fs::path> files;
+  std::uintmax_t bytes = 0;
   const auto options = fs::directory_options::follow_directory_symlink;
   for (const auto& entry : fs::recursive_directory_iterator(data, options)) {
     if (entry.is_regular_file()) {
       lines.push_back(fmt::format("{} {}\n", entry.path().lexically_relative(data).string(),
                                   entry.file_size()));
+      files.push_back(entry.path());
+      bytes += entry.file_size();
     }
+  }
+  for (std::size_t i = 0; i < files.size() && bytes <= kReadThrough; ++i) {
+    lines[i] += content_hash(read_file(files[i]));
   }
   std::sort(lines.begin(), lines.end());
   std::string all;
@@ -453,6 +492,13 @@ std::string listing_hash(const std::string& data) {
 }
 
 }  // namespace
+
+std::string locate_data(const std::string& argument, const StudyFolder& folder) {
+  constexpr std::string_view kFlag = "--data=";
+  return argument.starts_with(kFlag)
+             ? std::string(kFlag) + (folder.data_root / argument.substr(kFlag.size())).string()
+             : argument;
+}
 
 std::size_t Progress::count(TaskState state) const {
   return static_cast<std::size_t>(std::count(states.begin(), states.end(), state));
@@ -497,14 +543,14 @@ void require_same_data(const Study& study, const StudyFolder& folder) {
   const json before = noted;
   const auto check = [&](const std::string& data) {
     if (noted.contains(data) && before.contains(data)) {
-      if (noted[data] != listing_hash(data)) {
+      if (noted[data] != listing_hash(folder.data_root / data)) {
         throw UserError(
             fmt::format("study: the files of data set '{}' changed since the study "
                         "began; put them back or begin another study",
                         data));
       }
     } else if (!noted.contains(data)) {
-      noted[data] = listing_hash(data);
+      noted[data] = listing_hash(folder.data_root / data);
     }
   };
   for (const GridPoint& point : study.points) {

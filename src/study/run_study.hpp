@@ -15,12 +15,20 @@ namespace probedarts::study {
 /// Where things lie in the folder of a study.
 struct StudyFolder {
   std::filesystem::path path;
+  std::filesystem::path data_root;  ///< where relative data sets lie; empty: the working folder
+  /// Where `data_root` is noted for the next process.
+  std::filesystem::path data_root_txt() const { return path / "data_root.txt"; }
   std::filesystem::path study_toml() const { return path / "study.toml"; }
   std::filesystem::path data_json() const { return path / "data.json"; }
+  std::filesystem::path measure_json() const { return path / "measure.json"; }
   std::filesystem::path ledger() const { return path / "ledger"; }
   std::filesystem::path run(const std::string& id) const { return path / "runs" / id; }
   std::filesystem::path out(const std::string& id) const { return path / "logs" / (id + ".out"); }
   std::filesystem::path log(const std::string& id) const { return path / "logs" / (id + ".log"); }
+  /// What the test `id` said of each image.
+  std::filesystem::path predictions(const std::string& id) const {
+    return path / "predictions" / (id + ".csv");
+  }
 };
 
 struct RunStudyOptions {
@@ -33,6 +41,9 @@ struct RunStudyOptions {
   std::function<void(const std::string&)> say;  ///< one line for people
   std::function<int()> interrupted;             ///< the signal that asks us to stop, or 0
 };
+
+/// "--data=x" with the folder that x lies in; any other argument as it is.
+std::string locate_data(const std::string& argument, const StudyFolder& folder);
 
 /// Where a task stands. Blocked: something it needs failed.
 enum class TaskState { kWaiting, kRunning, kDone, kFailed, kBlocked };
@@ -54,8 +65,9 @@ Progress read_progress(const Plan& plan, const Ledger& ledger);
 /// \throws Interrupted after a signal; claims are given back.
 Progress run_study(const Plan& plan, const StudyFolder& folder, const RunStudyOptions& options);
 
-/// Compares the listing (names and lengths of all files) of each data set with the one noted when
-/// the study began, and notes those not yet seen. \throws UserError when one differs.
+/// Compares the files of each data set (names and lengths, and their content up to 1 GiB in all)
+/// with what was noted when the study began, and notes those not yet seen.
+/// \throws UserError when one differs.
 void require_same_data(const Study& study, const StudyFolder& folder);
 
 }  // namespace probedarts::study

@@ -79,6 +79,44 @@ TEST_F(RunStudy, RecordsAFailureAndCompletesTheRest) {
   EXPECT_EQ(progress.states.back(), TaskState::kDone);
 }
 
+TEST_F(RunStudy, ExplainsWhatWasTrainedAndLeavesOutWhatWasNot) {
+  // A shell script as above: trainings of resnet18 fail.
+  const auto program = scratch.write("program", R"(#!/bin/sh
+echo "$@" >> "$(dirname "$0")/calls"
+case "$*" in train*resnet18*) echo "probedarts: no memory" >&2; exit 2 ;; esac
+echo "{}"
+)");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  const Plan explained = make_plan(
+      parse_study("phases = [\"final\", \"explain\"]\n[grid]\ndata = \"d\"\n[rows]\nnetworks = "
+                  "[\"resnet18\", \"senet18\"]\n[final]\nruns = 1\n",
+                  "s.toml", {{}, {}, {"resnet18", "senet18"}}));
+  const Progress progress = run_study(explained, folder, options);
+  EXPECT_EQ(progress.count(TaskState::kFailed), 1U);
+  EXPECT_EQ(progress.count(TaskState::kBlocked), 1U);  // its test
+  const Task& sheet = explained.tasks.back();
+  EXPECT_THAT(read_file(scratch.path() / "calls"),
+              ::testing::EndsWith("explain --data=d --target=label --run=" +
+                                  folder.run(explained.tasks[2].id).string() +
+                                  " --name=senet18 --pick=5 --threads=1 --json --out=" +
+                                  folder.run(sheet.id).string() + "\n"));
+}
+
+TEST_F(RunStudy, AsksTestsForWhatTheySayOfEachImage) {
+  const Plan protocol = plan(kProtocol);
+  run_study(protocol, folder, options);
+  EXPECT_THAT(read_file(scratch.path() / "calls"),
+              ::testing::HasSubstr("--predictions=" +
+                                   folder.predictions(protocol.tasks.back().id).string()));
+}
+
+TEST_F(RunStudy, LooksForRelativeDataBelowItsRoot) {
+  folder.data_root = "/data";
+  run_study(plan(kSearches), folder, options);
+  EXPECT_THAT(read_file(scratch.path() / "calls"),
+              ::testing::StartsWith("search --data=/data/d --seed=1"));
+}
+
 TEST_F(RunStudy, SelectsByTheLeastValidationError) {
   const Plan protocol = plan(kProtocol);
   run_study(protocol, folder, options);
@@ -157,6 +195,40 @@ TEST_F(RunStudy, EstimatesFromRunsOfTheSameKind) {
   EXPECT_DOUBLE_EQ(costs[2]->memory_mib, 120.0);
 }
 
+TEST_F(RunStudy, EstimatesUnknownCellsByRandomOnes) {
+  // The script prints nothing of epochs, so it writes them where --out says: 2 s each.
+  const auto program = scratch.write("program", R"(#!/bin/sh
+echo "$@" >> "$(dirname "$0")/calls"
+for word in "$@"; do
+  case "$word" in --out=*) out=${word#--out=} ;; esac
+done
+if [ "$1" != evaluate ]; then
+  mkdir -p "$out"
+  for epoch in 0 1; do
+    echo '{"seconds": {"total": 2.0}}' >> "$out/epochs.jsonl"
+  done
+fi
+echo "{}"
+)");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  const Plan protocol = plan(
+      "phases = [\"search\", \"quick\", \"select\", \"final\"]\nseeds = [1, 2]\n[grid]\n"
+      "data = \"d\"\nnodes = 2\n[search]\nepochs = 3\n[quick]\nepochs = 4\n[final]\nepochs = 5\n");
+  const auto measured = measure(protocol, folder, options);
+  // A search, and three cells that stand for any that it may find; quick and final differ in
+  // epochs.
+  EXPECT_EQ(measured.size(), 1U + 3U);
+  EXPECT_EQ(calls(), 2U * 1U + 1U + 3U + 3U);  // two first runs decode; three tests
+  EXPECT_THAT(read_file(scratch.path() / "calls"),
+              ::testing::HasSubstr("--genotype=" + random_cell(2, 1)));
+  const auto costs = estimate(protocol, read_progress(protocol, Ledger(folder.ledger(), 600.0)),
+                              read_measurements(folder));
+  EXPECT_NEAR(costs[0]->seconds, 6.0, 0.5);  // the script takes almost no time
+  EXPECT_NEAR(costs[protocol.rows[0].quicks[0]]->seconds, 8.0, 0.5);
+  EXPECT_NEAR(costs[protocol.rows[0].trained[0].trainings[0]]->seconds, 10.0, 0.5);
+  EXPECT_TRUE(costs[protocol.rows[0].trained[0].evaluations[0]].has_value());
+}
+
 TEST_F(RunStudy, NoticesThatTheDataChanged) {
   scratch.write("data/a.png", "123");
   const std::string data = scratch.text() + "/data";
@@ -165,7 +237,7 @@ TEST_F(RunStudy, NoticesThatTheDataChanged) {
   std::filesystem::create_directories(folder.path);
   require_same_data(study, folder);
   require_same_data(study, folder);
-  scratch.write("data/a.png", "1234");
+  scratch.write("data/a.png", "124");  // as long as before
   try {
     require_same_data(study, folder);
     FAIL();

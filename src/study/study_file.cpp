@@ -18,9 +18,9 @@ namespace {
 constexpr std::size_t kMostPoints = 10000;
 
 /// What a study decides itself, so that no table may set it.
-const std::set<std::string, std::less<>> kDecided = {"seed",    "out",      "resume",  "force",
-                                                     "json",    "config",   "threads", "runs",
-                                                     "network", "genotype", "data",    "epochs"};
+const std::set<std::string, std::less<>> kDecided = {
+    "seed",    "out",      "resume", "force",  "json", "config", "threads",   "runs",
+    "network", "genotype", "data",   "epochs", "run",  "name",   "checkpoint"};
 const std::set<std::string, std::less<>> kOfTheGrid = {"nodes", "cells", "optimizer",
                                                        "lr",    "order", "size"};
 
@@ -196,7 +196,8 @@ void read_options(const Section& section, const KnownFlags& known, Study& study)
 }
 
 void read_grid(const Section& section, Study& study) {
-  section.require_known({"data", "nodes", "cells", "optimizer", "lr", "order", "size"});
+  section.require_known(
+      {"data", "nodes", "cells", "optimizer", "lr", "order", "size", "trained-cells"});
   if (!section.has("data")) {
     section.refuse("[grid] names no data; add data = [\"folder\"]");
   }
@@ -221,6 +222,7 @@ void read_grid(const Section& section, Study& study) {
   };
   section.integers("nodes", 1, space::kMaxNodes);
   section.integers("cells", 1, 40);
+  section.integers("trained-cells", 1, 40);
   section.integers("size", 8, 4096);
   spread("data", &GridPoint::data);
   spread("nodes", &GridPoint::nodes);
@@ -229,7 +231,20 @@ void read_grid(const Section& section, Study& study) {
   spread("lr", &GridPoint::lr);
   spread("order", &GridPoint::order);
   spread("size", &GridPoint::size);
+  spread("trained-cells", &GridPoint::trained_cells);
   study.points.insert(study.points.end(), points.begin(), points.end());
+}
+
+/// The keys of [explain]: what to show, of which rows; the rest are flags of the command.
+void read_explain(const Section& section, const KnownFlags& known, PhaseSettings& settings) {
+  settings.rows = section.list("rows");
+  settings.images = section.list("images");
+  const auto pick = section.integer("pick", 1, 1000);
+  if (pick && !settings.images.empty()) {
+    section.refuse("'pick' in [explain] goes without 'images'; keep one of them");
+  }
+  settings.pick = pick.value_or(settings.pick);
+  settings.flags = flags_of(section, {"rows", "images", "pick"}, known.explain, "explain", false);
 }
 
 PhaseSettings read_phase(const Section& top, Phase phase, const KnownFlags& known) {
@@ -240,6 +255,10 @@ PhaseSettings read_phase(const Section& top, Phase phase, const KnownFlags& know
   if (section) {
     if (phase == Phase::kSelect) {
       section->require_known({});
+    }
+    if (phase == Phase::kExplain) {
+      read_explain(*section, known, settings);
+      return settings;
     }
     settings.epochs = section->integer("epochs", 1, 1000000);
     std::vector<std::string> own = {"epochs"};
@@ -329,6 +348,7 @@ void require_sense(const Section& top, const Study& study) {
   };
   const bool candidates = study.phase(Phase::kSearch) != nullptr || study.random_cells > 0;
   needs(Phase::kSelect, Phase::kQuick);
+  needs(Phase::kExplain, Phase::kFinal);
   if (candidates) {
     needs(Phase::kFinal, Phase::kSelect);
     needs(Phase::kTransfer, Phase::kSelect);
@@ -401,11 +421,13 @@ Study parse_study(std::string_view text, const std::string& where, const KnownFl
   return study;
 }
 
-void require_data(const Study& study, const std::string& where) {
+void require_data(const Study& study, const std::string& where, const std::filesystem::path& root) {
   const auto check = [&](const std::string& data) {
-    if (!std::filesystem::is_directory(data)) {
-      throw UserError(fmt::format(
-          "study file '{}': data set '{}' is no folder; correct data in the file", where, data));
+    if (!std::filesystem::is_directory(root / data)) {
+      throw UserError(
+          fmt::format("study file '{}': data set '{}' is no folder; correct data in the "
+                      "file, or say with --data-root where it lies",
+                      where, (root / data).string()));
     }
   };
   for (const GridPoint& point : study.points) {
@@ -413,6 +435,14 @@ void require_data(const Study& study, const std::string& where) {
   }
   if (const PhaseSettings* transfer = study.phase(Phase::kTransfer)) {
     std::for_each(transfer->data.begin(), transfer->data.end(), check);
+  }
+  if (const PhaseSettings* explain = study.phase(Phase::kExplain)) {
+    for (const std::string& image : explain->images) {
+      if (!std::filesystem::exists(root / image)) {
+        throw UserError(fmt::format(
+            "study file '{}': image '{}' is not there; correct images in [explain]", where, image));
+      }
+    }
   }
 }
 

@@ -12,9 +12,9 @@
 namespace probedarts::study {
 
 /// The steps of the protocol, in their order.
-enum class Phase { kSearch, kQuick, kSelect, kFinal, kTransfer, kResolution };
-inline constexpr std::string_view kPhaseNames[] = {"search", "quick",    "select",
-                                                   "final",  "transfer", "resolution"};
+enum class Phase { kSearch, kQuick, kSelect, kFinal, kTransfer, kResolution, kExplain };
+inline constexpr std::string_view kPhaseNames[] = {"search",   "quick",      "select", "final",
+                                                   "transfer", "resolution", "explain"};
 
 std::string_view name_of(Phase phase);
 
@@ -24,16 +24,20 @@ using FlagValues = std::vector<std::pair<std::string, std::string>>;
 /// A phase that the study has, and its table.
 struct PhaseSettings {
   Phase phase = Phase::kSearch;
-  std::optional<int> epochs;      ///< nothing: the command's own default
-  int runs = 3;                   ///< final, transfer, resolution: trainings of each network
-  std::vector<std::string> data;  ///< transfer: the other data sets
-  std::vector<int> sizes;         ///< resolution: sides of the images, px
-  FlagValues flags;               ///< further flags of the command
+  std::optional<int> epochs;        ///< nothing: the command's own default
+  int runs = 3;                     ///< final, transfer, resolution: trainings of each network
+  std::vector<std::string> data;    ///< transfer: the other data sets
+  std::vector<int> sizes;           ///< resolution: sides of the images, px
+  std::vector<std::string> rows;    ///< explain: of the tables; none: all
+  std::vector<std::string> images;  ///< explain: files or folders; none: `pick` test images
+  int pick = 5;                     ///< explain: test images of each data set
+  FlagValues flags;                 ///< further flags of the command
 };
 
 /// One setting of the grid. Values are text as the flags take it; empty: the command's default.
 struct GridPoint {
   std::string data, nodes, cells, optimizer, lr, order, size;
+  std::string trained_cells;  ///< of the derived networks; empty: as many as searched
 };
 
 struct Study {
@@ -54,6 +58,7 @@ struct KnownFlags {
   std::vector<std::string> search;
   std::vector<std::string> train;
   std::vector<std::string> networks;  ///< of the zoo
+  std::vector<std::string> explain = {};
 };
 
 /// Reads a study from TOML text. \param where  names the file in messages.
@@ -61,7 +66,9 @@ struct KnownFlags {
 /// empty grid, phases out of order or without those they need, nothing to run.
 Study parse_study(std::string_view text, const std::string& where, const KnownFlags& known);
 
-/// \throws UserError when a data set of the study is no folder.
-void require_data(const Study& study, const std::string& where);
+/// \throws UserError when a data set of the study is no folder, or an image to explain is missing.
+/// \param root  where relative ones lie; empty: the working folder.
+void require_data(const Study& study, const std::string& where,
+                  const std::filesystem::path& root = {});
 
 }  // namespace probedarts::study

@@ -58,10 +58,10 @@ TEST(StudyFile, GivesOptionsToTheCommandsThatKnowThem) {
 TEST(StudyFile, RefusesUnknownKeys) {
   EXPECT_EQ(complaint("phases = [\"search\"]\nsede = 1\n" + kGrid),
             "study file 's.toml': unknown key 'sede'; known are name, phases, seeds, grid, rows, "
-            "options, search, quick, select, final, transfer, resolution");
+            "options, search, quick, select, final, transfer, resolution, explain");
   EXPECT_EQ(complaint("phases = [\"search\"]\n" + kGrid + "node = 3\n"),
             "study file 's.toml': unknown key 'node' in [grid]; known are data, nodes, cells, "
-            "optimizer, lr, order, size");
+            "optimizer, lr, order, size, trained-cells");
   EXPECT_EQ(complaint("phases = [\"search\"]\n" + kGrid + "[search]\nbatsch = 3\n"),
             "study file 's.toml': unknown key 'batsch' in [search]; see probedarts search --help");
   EXPECT_EQ(complaint("phases = [\"search\"]\n" + kGrid + "[search]\nnodes = 3\n"),
@@ -80,14 +80,14 @@ TEST(StudyFile, RefusesAnEmptyGrid) {
 TEST(StudyFile, RefusesPhasesOutOfOrder) {
   EXPECT_EQ(complaint("phases = [\"quick\", \"search\"]\n" + kGrid),
             "study file 's.toml': phase 'search' stands after 'quick'; the order is search, quick, "
-            "select, final, transfer, resolution");
+            "select, final, transfer, resolution, explain");
   EXPECT_EQ(complaint("phases = [\"search\", \"final\"]\n" + kGrid),
             "study file 's.toml': phase 'final' needs 'select' before it; add it to phases");
   EXPECT_EQ(complaint("phases = [\"search\", \"select\"]\n" + kGrid),
             "study file 's.toml': phase 'select' needs 'quick' before it; add it to phases");
   EXPECT_EQ(complaint("phases = [\"serach\"]\n" + kGrid),
             "study file 's.toml': phase 'serach' is unknown; use some of search, quick, select, "
-            "final, transfer, resolution");
+            "final, transfer, resolution, explain");
 }
 
 TEST(StudyFile, RefusesATableOfAPhaseItDoesNotHave) {
@@ -119,6 +119,32 @@ TEST(StudyFile, RefusesValuesOfTheWrongKind) {
             "study file 's.toml': 'grid' must be a table; write [grid]");
 }
 
+TEST(StudyFile, ReadsWhatToExplain) {
+  const std::string peers = "phases = [\"final\", \"explain\"]\n" + kGrid +
+                            "[rows]\nnetworks = [\"resnet18\", \"senet18\"]\n";
+  EXPECT_EQ(parse_study(peers, "s.toml", kKnown).phase(Phase::kExplain)->pick, 5);
+  KnownFlags known = kKnown;
+  known.explain = {"method"};
+  const Study study = parse_study(
+      peers + "[explain]\nrows = \"senet18\"\nimages = [\"a.png\"]\nmethod = \"hirescam\"\n",
+      "s.toml", known);
+  const PhaseSettings& explain = *study.phase(Phase::kExplain);
+  EXPECT_THAT(explain.rows, ::testing::ElementsAre("senet18"));
+  EXPECT_THAT(explain.images, ::testing::ElementsAre("a.png"));
+  EXPECT_THAT(explain.flags, ::testing::ElementsAre(::testing::Pair("method", "hirescam")));
+}
+
+TEST(StudyFile, RefusesToExplainWhatItDoesNotTrain) {
+  EXPECT_EQ(complaint("phases = [\"search\", \"explain\"]\n" + kGrid),
+            "study file 's.toml': phase 'explain' needs 'final' before it; add it to phases");
+  EXPECT_EQ(complaint("phases = [\"final\", \"explain\"]\n" + kGrid +
+                      "[rows]\nnetworks = \"resnet18\"\n[explain]\npick = 2\nimages = \"a\"\n"),
+            "study file 's.toml': 'pick' in [explain] goes without 'images'; keep one of them");
+  EXPECT_EQ(complaint("phases = [\"final\", \"explain\"]\n" + kGrid +
+                      "[rows]\nnetworks = \"resnet18\"\n[explain]\nseeds = 2\n"),
+            "study file 's.toml': unknown key 'seeds' in [explain]; see probedarts explain --help");
+}
+
 TEST(StudyFile, SaysInWhichLineTomlEnds) {
   EXPECT_THAT(complaint("phases = [\"search\"]\n[grid\n"),
               ::testing::StartsWith("study file 's.toml': line 2: "));
@@ -132,7 +158,8 @@ TEST(StudyFile, RefusesDataThatAreMissing) {
     FAIL();
   } catch (const UserError& error) {
     EXPECT_STREQ(error.what(),
-                 "study file 's.toml': data set '/no/such' is no folder; correct data in the file");
+                 "study file 's.toml': data set '/no/such' is no folder; correct data in the file, "
+                 "or say with --data-root where it lies");
   }
 }
 

@@ -59,60 +59,116 @@ std::string name_of_test(const Row::Trained& trained) {
   return how + trained.what;
 }
 
-std::vector<Measured> measure_all(const Plan& plan, const Progress& progress) {
-  std::vector<Measured> all;
-  const auto add = [&](const std::string& name, const auto& tasks_of, const auto& measure) {
-    Measured measured{name, {}};
-    bool any = false;
-    for (const Row& row : plan.rows) {
-      measured.rows.push_back(score(row, plan, tasks_of(row), measure));
-      any = any || !measured.rows.back().scores.empty();
+/// The tasks of a row that measure something, and the data set they do it on.
+struct MeasuringTasks {
+  std::vector<std::size_t> tasks;
+  std::string data;
+};
+
+/// What the tests of a row said of each image, as the mean of its runs.
+std::optional<TestImages> images_of(const std::vector<std::size_t>& tests, const Plan& plan,
+                                    const Progress& progress, const StudyFolder& folder) {
+  std::vector<TestImages> runs;
+  for (const std::size_t test : tests) {
+    if (progress.states[test] != TaskState::kDone) {
+      continue;
     }
-    if (any) {
-      all.push_back(std::move(measured));
+    auto images = read_test_images(folder.predictions(plan.tasks[test].id));
+    if (!images) {
+      return std::nullopt;
     }
-  };
-  add(
-      "search validation accuracy", [](const Row& row) { return row.searches; },
-      [&](std::size_t task) { return accuracy(progress, task, "valid_error"); });
-  add(
-      "quick validation accuracy", [](const Row& row) { return row.quicks; },
-      [&](std::size_t task) { return accuracy(progress, task, "best_error"); });
-  std::vector<std::string> tests;  // in the order of their first row
-  for (const Row& row : plan.rows) {
-    for (const Row::Trained& trained : row.trained) {
-      if (std::find(tests.begin(), tests.end(), name_of_test(trained)) == tests.end()) {
-        tests.push_back(name_of_test(trained));
-      }
-    }
+    runs.push_back(std::move(*images));
   }
-  for (const std::string& test : tests) {
-    add(
-        test,
-        [&](const Row& row) {
-          for (const Row::Trained& trained : row.trained) {
-            if (name_of_test(trained) == test) {
-              return trained.evaluations;
-            }
-          }
-          return std::vector<std::size_t>{};
-        },
-        [&](std::size_t task) { return test_accuracy(progress, task); });
-  }
-  return all;
+  return mean_over_runs(runs);
 }
 
-std::vector<Comparison> compare_all(const Measured& measured, const CompareOptions& options) {
-  std::vector<std::pair<std::size_t, std::size_t>> pairs;
-  for (std::size_t a = 0; a < measured.rows.size(); ++a) {
-    for (std::size_t b = a + 1; b < measured.rows.size(); ++b) {
-      if (!measured.rows[a].scores.empty() && !measured.rows[b].scores.empty()) {
-        pairs.emplace_back(a, b);
-      }
+class Measurer {
+ public:
+  Measurer(const Plan& plan, const Progress& progress, const CompareOptions& options,
+           const std::optional<StudyFolder>& folder, Findings& findings)
+      : plan_(plan), progress_(progress), options_(options), folder_(folder), findings_(findings) {}
+
+  void measure_all() {
+    add(
+        "search validation accuracy",
+        [](const Row& row) {
+          return MeasuringTasks{row.searches, row.point.data};
+        },
+        [&](std::size_t task) { return accuracy(progress_, task, "valid_error"); });
+    add(
+        "quick validation accuracy",
+        [](const Row& row) {
+          return MeasuringTasks{row.quicks, row.point.data};
+        },
+        [&](std::size_t task) { return accuracy(progress_, task, "best_error"); });
+    for (const std::string& test : tests()) {
+      const auto tasks_of = [&](const Row& row) {
+        for (const Row::Trained& trained : row.trained) {
+          if (name_of_test(trained) == test) {
+            return MeasuringTasks{trained.evaluations, trained.data};
+          }
+        }
+        return MeasuringTasks{};
+      };
+      add(test, tasks_of, [&](std::size_t task) { return test_accuracy(progress_, task); });
     }
   }
-  return compare_rows(measured.rows, pairs, options);
-}
+
+ private:
+  /// In the order of their first row.
+  std::vector<std::string> tests() const {
+    std::vector<std::string> names;
+    for (const Row& row : plan_.rows) {
+      for (const Row::Trained& trained : row.trained) {
+        if (std::find(names.begin(), names.end(), name_of_test(trained)) == names.end()) {
+          names.push_back(name_of_test(trained));
+        }
+      }
+    }
+    return names;
+  }
+
+  void add(const std::string& name, const auto& tasks_of, const auto& measure) {
+    Measured measured;
+    measured.name = name;
+    std::vector<ImageRow> images;
+    bool any = false;
+    for (const Row& row : plan_.rows) {
+      const MeasuringTasks measuring = tasks_of(row);
+      measured.rows.push_back(score(row, plan_, measuring.tasks, measure));
+      measured.data.push_back(measuring.data);
+      any = any || !measured.rows.back().scores.empty();
+      images.push_back({row.name, folder_ ? images_of(measuring.tasks, plan_, progress_, *folder_)
+                                          : std::nullopt});
+      measured.images.push_back(
+          images.back().images ? std::optional(score_of(*images.back().images)) : std::nullopt);
+    }
+    if (any) {
+      findings_.comparisons.push_back(compare_all(measured));
+      findings_.image_comparisons.push_back(compare_on_images(images, options_));
+      findings_.measures.push_back(std::move(measured));
+    }
+  }
+
+  std::vector<Comparison> compare_all(const Measured& measured) const {
+    std::vector<std::pair<std::size_t, std::size_t>> pairs;
+    for (std::size_t a = 0; a < measured.rows.size(); ++a) {
+      for (std::size_t b = a + 1; b < measured.rows.size(); ++b) {
+        if (!measured.rows[a].scores.empty() && !measured.rows[b].scores.empty() &&
+            measured.data[a] == measured.data[b]) {
+          pairs.emplace_back(a, b);
+        }
+      }
+    }
+    return compare_rows(measured.rows, pairs, options_);
+  }
+
+  const Plan& plan_;
+  const Progress& progress_;
+  const CompareOptions& options_;
+  const std::optional<StudyFolder>& folder_;
+  Findings& findings_;
+};
 
 std::vector<Prediction> predict_all(const Plan& plan, const Progress& progress) {
   std::vector<double> search, quick_of_search, quick, final;
@@ -184,10 +240,22 @@ std::string csv_field(const std::string& text) {
   return quoted + "\"";
 }
 
+std::string csv_interval(const std::optional<Interval>& interval) {
+  return interval ? fmt::format("{:.6f},{:.6f}", interval->low, interval->high) : ",";
+}
+
+std::string csv_images(const std::optional<ImageScore>& score) {
+  return score ? fmt::format("{},{},{}", score->images,
+                             score->groups > 0 ? std::to_string(score->groups) : "",
+                             csv_interval(score->interval))
+               : ",,,";
+}
+
 std::string render_csv(const Findings& findings) {
-  std::string text = "row,measure,runs,mean,sd,low,high\n";
+  std::string text = "row,measure,runs,mean,sd,low,high,images,groups,images_low,images_high\n";
   for (const Measured& measured : findings.measures) {
-    for (const ScoredRow& row : measured.rows) {
+    for (std::size_t r = 0; r < measured.rows.size(); ++r) {
+      const ScoredRow& row = measured.rows[r];
       const MeanSd seen = mean_and_sd(row.scores);
       if (seen.runs == 0) {
         continue;
@@ -196,8 +264,7 @@ std::string render_csv(const Findings& findings) {
       text +=
           fmt::format("{},{},{},{:.6f},{},{},{}\n", csv_field(row.name), csv_field(measured.name),
                       seen.runs, seen.mean, seen.sd ? fmt::format("{:.6f}", *seen.sd) : "",
-                      interval ? fmt::format("{:.6f}", interval->low) : "",
-                      interval ? fmt::format("{:.6f}", interval->high) : "");
+                      csv_interval(interval), csv_images(measured.images[r]));
     }
   }
   return text;
@@ -250,6 +317,38 @@ std::string coefficient(const std::optional<double>& value) {
   return value ? fmt::format("{:.2f}", *value) : "undefined (one side is constant)";
 }
 
+std::string sentences(const std::string& head, const std::vector<Comparison>& comparisons) {
+  std::string text = comparisons.empty() ? "" : fmt::format("\n## {}\n\n", head);
+  for (const Comparison& comparison : comparisons) {
+    text += fmt::format("- {}\n", escaped(comparison.sentence, TableFormat::kMarkdown));
+  }
+  return text;
+}
+
+/// How far the accuracies hold for other images, or groups of them, like these.
+std::string image_table(const Measured& measured) {
+  std::string text;
+  for (std::size_t r = 0; r < measured.rows.size(); ++r) {
+    const std::optional<ImageScore>& score = measured.images[r];
+    if (!score) {
+      continue;
+    }
+    text += fmt::format(
+        "| {} | {} | {} | {} | {} |\n", escaped(measured.rows[r].name, TableFormat::kMarkdown),
+        percent(score->accuracy),
+        score->interval
+            ? fmt::format("{} to {}", percent(score->interval->low), percent(score->interval->high))
+            : "-",
+        score->images, score->groups > 0 ? std::to_string(score->groups) : "not known");
+  }
+  return text.empty() ? ""
+                      : fmt::format(
+                            "\n## Over test images: {}\n\n| | mean of the runs | 95 % "
+                            "interval | images | groups |\n|---|---:|---:|---:|"
+                            "---:|\n{}",
+                            escaped(measured.name, TableFormat::kMarkdown), text);
+}
+
 std::string render_markdown(const Findings& findings) {
   std::string text = fmt::format("# {}\n\n", escaped(findings.study, TableFormat::kMarkdown));
   if (findings.left > 0) {
@@ -262,14 +361,11 @@ std::string render_markdown(const Findings& findings) {
           "\nPercent, mean with standard deviation over runs, and the 95 % bootstrap interval of "
           "the mean.\n";
   for (std::size_t m = 0; m < findings.measures.size(); ++m) {
-    if (findings.comparisons[m].empty()) {
-      continue;
-    }
-    text += fmt::format("\n## Comparisons: {}\n\n",
-                        escaped(findings.measures[m].name, TableFormat::kMarkdown));
-    for (const Comparison& comparison : findings.comparisons[m]) {
-      text += fmt::format("- {}\n", escaped(comparison.sentence, TableFormat::kMarkdown));
-    }
+    const std::string name = escaped(findings.measures[m].name, TableFormat::kMarkdown);
+    text += sentences("Comparisons: " + name, findings.comparisons[m]);
+    text += image_table(findings.measures[m]);
+    text +=
+        sentences("Comparisons on the same test images: " + name, findings.image_comparisons[m]);
   }
   if (!findings.predictions.empty()) {
     text += "\n## Does one foretell the other?\n\n";
@@ -284,13 +380,10 @@ std::string render_markdown(const Findings& findings) {
 }  // namespace
 
 Findings read_findings(const std::string& name, const Plan& plan, const Progress& progress,
-                       const CompareOptions& options) {
+                       const CompareOptions& options, const std::optional<StudyFolder>& folder) {
   Findings findings;
   findings.study = name;
-  findings.measures = measure_all(plan, progress);
-  for (const Measured& measured : findings.measures) {
-    findings.comparisons.push_back(compare_all(measured, options));
-  }
+  Measurer(plan, progress, options, folder, findings).measure_all();
   findings.predictions = predict_all(plan, progress);
   findings.left = plan.tasks.size() - progress.count(TaskState::kDone);
   return findings;

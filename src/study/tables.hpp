@@ -8,14 +8,17 @@
 #include "study/comparison.hpp"
 #include "study/plan.hpp"
 #include "study/run_study.hpp"
+#include "study/test_images.hpp"
 
 /// What a study found, from its folder alone.
 namespace probedarts::study {
 
 /// Scores of every row in one measure, where the study has any.
 struct Measured {
-  std::string name;             ///< "search validation accuracy", "test accuracy, 68 px"
-  std::vector<ScoredRow> rows;  ///< one for each row of the plan, in its order; empty where none
+  std::string name;               ///< "search validation accuracy", "test accuracy, 68 px"
+  std::vector<ScoredRow> rows;    ///< one for each row of the plan, in its order; empty where none
+  std::vector<std::string> data;  ///< of each row: the data set it was measured on
+  std::vector<std::optional<ImageScore>> images;  ///< of each row, over its test images
 };
 
 /// Does the order in one measure foretell that in another?
@@ -28,22 +31,28 @@ struct Prediction {
 struct Findings {
   std::string study;
   std::vector<Measured> measures;
-  std::vector<std::vector<Comparison>> comparisons;  ///< of each measure: all pairs, one family
+  /// Of each measure: all pairs of rows on one data set, one family.
+  std::vector<std::vector<Comparison>> comparisons;
+  std::vector<std::vector<Comparison>> image_comparisons;  ///< likewise, on the same test images
   std::vector<Prediction> predictions;
   std::size_t left = 0;  ///< runs without a result yet
 };
 
 /// Accuracies are one minus the errors that runs printed; of trainings, that of their best epoch on
 /// the validation split, and `accuracy` of their evaluation on the test split.
+/// \param folder  for what the tests said of each image; nothing: without that.
+/// \throws UserError when a file with predictions is damaged.
 Findings read_findings(const std::string& name, const Plan& plan, const Progress& progress,
-                       const CompareOptions& options);
+                       const CompareOptions& options,
+                       const std::optional<StudyFolder>& folder = std::nullopt);
 
 enum class TableFormat { kMarkdown, kCsv, kLatex };
 
 /// Rows against measures: means in percent with the sd below the line, as the paper prints them
 /// (96.73 with subscript 0.07), without sd for a single run. Markdown adds intervals, the
 /// sentences of all comparisons, and the predictions; CSV has mean, sd, runs and both ends of the
-/// bootstrap interval as numbers. The same findings give the same bytes.
+/// bootstrap interval as numbers, over runs and over
+/// test images. The same findings give the same bytes.
 std::string render(const Findings& findings, TableFormat format);
 
 }  // namespace probedarts::study

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/scratch_folder.hpp"
+
 namespace probedarts::study {
 namespace {
 
@@ -42,9 +44,9 @@ TEST(Tables, GiveNumbersAsCsv) {
   // The interval's ends are a value each: with three runs 1/27 > 2.5 % of resamples hold one
   // thrice.
   EXPECT_EQ(render(findings_of(kSix), TableFormat::kCsv),
-            "row,measure,runs,mean,sd,low,high\n"
-            "N=2,search validation accuracy,3,0.880000,0.020000,0.860000,0.900000\n"
-            "N=3,search validation accuracy,3,0.780000,0.026458,0.750000,0.800000\n");
+            "row,measure,runs,mean,sd,low,high,images,groups,images_low,images_high\n"
+            "N=2,search validation accuracy,3,0.880000,0.020000,0.860000,0.900000,,,,\n"
+            "N=3,search validation accuracy,3,0.780000,0.026458,0.750000,0.800000,,,,\n");
 }
 
 TEST(Tables, SayInWordsWhatCanBeConcluded) {
@@ -65,6 +67,37 @@ TEST(Tables, SayWhatIsMissing) {
   EXPECT_THAT(text, ::testing::HasSubstr("| N=2 | 90.00 |\n| N=3 | - |\n"));
   EXPECT_EQ(render(findings_of({}), TableFormat::kMarkdown),
             "# a\\_b\n\nNot finished: 6 runs have no result yet.\n\nNo results yet.\n");
+}
+
+TEST(Tables, CompareRowsOnTheSameTestImages) {
+  const testing::ScratchFolder scratch;
+  const Plan plan = make_plan(parse_study(
+      "phases = \"final\"\n[grid]\ndata = \"d\"\n[rows]\nnetworks = [\"resnet18\", \"senet18\"]\n"
+      "[final]\nruns = 1\n",
+      "s.toml", {{}, {}, {"resnet18", "senet18"}}));
+  Progress progress{std::vector<TaskState>(4, TaskState::kDone), std::vector<Record>(4)};
+  const StudyFolder folder{scratch.path(), {}};
+  for (const int row : {0, 1}) {
+    const std::size_t test = plan.rows[static_cast<std::size_t>(row)].trained[0].evaluations[0];
+    progress.records[test].result =
+        "{\"evaluations\": [{\"measures\": {\"accuracy\": {\"value\": " +
+        std::string(row == 0 ? "1.0" : "0.5") + "}}}]}";
+    std::string csv = "image,group,right\n";
+    for (int i = 0; i < 20; ++i) {
+      csv += std::to_string(i) + ",," + (row == 0 || i % 2 == 0 ? "1" : "0") + "\n";
+    }
+    scratch.write("predictions/" + plan.tasks[test].id + ".csv", csv);
+  }
+  const Findings findings = read_findings("s", plan, progress, {}, folder);
+  const std::string text = render(findings, TableFormat::kMarkdown);
+  EXPECT_THAT(text, ::testing::HasSubstr("## Over test images: test accuracy\n"));
+  EXPECT_THAT(text,
+              ::testing::HasSubstr("| resnet18 | 100.00 | 100.00 to 100.00 | 20 | not known |\n"));
+  // 10 images differ, all in favour of one: McNemar's p is 2 / 2^10.
+  EXPECT_THAT(text, ::testing::HasSubstr("- On 20 images, resnet18 is better than senet18: +50.00 "
+                                         "points (95 % interval 25.99 to 74.01), p = 0.00195.\n"));
+  EXPECT_THAT(render(findings, TableFormat::kCsv),
+              ::testing::HasSubstr("resnet18,test accuracy,1,1.000000,,,,20,,1.000000,1.000000\n"));
 }
 
 TEST(Tables, CorrelateSearchWithQuickTraining) {

@@ -3,9 +3,10 @@
 
     study_test.py --program build/dev/probedarts [--kills 20] [--seed 1]
 
-Runs one small study of searches without interruption, and another killed with SIGKILL after random times and run again
-until it is done, then a third by two shards at once. Compares what each found: cells and errors of every run, and that
-no run is left over. Also: a finished study starts nothing again, and a killed one leaves no process behind.
+Runs one small study of all phases without interruption, and another killed with SIGKILL after random times and run again
+until it is done, then a third by two shards at once. Compares what each found: tables byte for byte, what every run
+printed but for times and folders, and what the tests said of each image. Also: a finished study starts nothing again, no
+run or claim is left over, and a killed study leaves no process behind.
 """
 import argparse
 import json
@@ -18,18 +19,49 @@ import time
 
 STUDY = """
 name = "small"
-phases = ["search"]
-seeds = [1, 2, 3]
+phases = ["search", "quick", "select", "final", "transfer", "resolution", "explain"]
+seeds = [1, 2]
 [grid]
-data = "data"
-nodes = [1, 2]
+data = "single"
+nodes = 1
 cells = 1
 size = 32
-[search]
-epochs = 3
+[options]
 channels = 4
 batch = 8
+[rows]
+random = 2
+genotypes = "DARTS_ADP_N2"
+networks = "mobilenet_v3_small"
+[search]
+epochs = 3
+[quick]
+epochs = 2
+[final]
+epochs = 2
+runs = 2
+[transfer]
+data = "multi"
+epochs = 1
+runs = 1
+[resolution]
+sizes = [32, 40]
+epochs = 2
+runs = 2
+[explain]
+pick = 2
+rows = ["searched", "random", "DARTS_ADP_N2"]
 """
+# 2 searches; 2 + 2 quick trainings; 2 choices; 4 rows of 2 + 1 + 2 trainings and tests (those at 32 px are the final
+# ones); a sheet of each data set.
+TASKS = 2 + 4 + 2 + 4 * 5 * 2 + 2
+CHANGING = {"seconds", "images_per_second"}
+
+
+def without_times(value):
+    if isinstance(value, dict):
+        return {key: without_times(part) for key, part in value.items() if key not in CHANGING}
+    return [without_times(part) for part in value] if isinstance(value, list) else value
 
 
 class Studies:
@@ -38,28 +70,43 @@ class Studies:
         self.environment = dict(os.environ, XDG_CACHE_HOME=os.path.join(folder, "cache"))
 
     def start(self, out, *more):
-        words = [self.program, "study", "run", "study.toml", "--out", out, "--workers", "2", "--threads", "2", *more]
+        words = [self.program, "study", "run", "study.toml", "--out", out, "--data-root", "sets", "--workers", "2",
+                 "--threads", "2", *more]
         return subprocess.Popen(words, cwd=self.folder, env=self.environment, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, text=True)
 
     @staticmethod
     def finish(process):
-        errors = process.communicate(timeout=300)[1]
+        errors = process.communicate(timeout=600)[1]
         assert process.returncode == 0, f"exit {process.returncode}: {errors}"
         return errors
 
+    def tables(self, out):
+        return {form: subprocess.run([self.program, "study", "tables", out, "--format", form], cwd=self.folder, check=True,
+                                     capture_output=True).stdout for form in ("markdown", "csv", "latex")}
+
     def results(self, out):
-        """What every run found, without times."""
-        ledger = os.path.join(self.folder, out, "ledger")
-        found = {}
+        """The tables, and what every run found, without times and folders."""
+        study = os.path.join(self.folder, out)
+        ledger = os.path.join(study, "ledger")
+        found = self.tables(out)
+        ids = set()
         for name in sorted(os.listdir(ledger)):
             if name.endswith(".json"):
                 with open(os.path.join(ledger, name), encoding="utf-8") as file:
                     record = json.load(file)
                 assert record["done"], f"{out}: {name}: {record['reason']}"
-                found[name] = [record["result"][key] for key in ("genotype", "valid_error", "train_error", "epochs")]
-        runs = set(os.listdir(os.path.join(self.folder, out, "runs")))
-        assert runs == {name[:-5] for name in found}, f"{out}: runs and records differ"
+                text = json.dumps(without_times(record["result"]), sort_keys=True)
+                found[name] = text.replace(f'"{out}/', '"STUDY/')
+                ids.add(name[:-5])
+        tests = {name[:-4] for name in os.listdir(os.path.join(study, "predictions"))}
+        for test in tests:
+            with open(os.path.join(study, "predictions", test + ".csv"), "rb") as file:
+                found[test] = file.read()
+        runs = set(os.listdir(os.path.join(study, "runs")))
+        assert len(ids) == TASKS, f"{out}: {len(ids)} records instead of {TASKS}"
+        assert not runs & tests and runs | tests < ids, f"{out}: runs and records differ"
+        assert len(ids - runs - tests) == 2, f"{out}: only the two choices leave nothing but a record"
         assert not os.listdir(os.path.join(ledger, "claims")), f"{out}: claims are left"
         return found
 
@@ -84,12 +131,22 @@ def compare(found, whole, what):
         assert found[name] == result, f"{what}: {name} differs: {found[name]} instead of {result}"
 
 
+def check_tables(tables):
+    """What only a study of all phases can say is there."""
+    text = tables["markdown"].decode()
+    for part in ("search validation accuracy", "quick validation accuracy", "test accuracy", "test accuracy on multi",
+                 "test accuracy at 40 px", "## Does one foretell the other?"):
+        assert part in text, f"the tables lack '{part}':\n{text}"
+    for row in ("searched", "random", "DARTS\\_ADP\\_N2", "mobilenet\\_v3\\_small"):
+        assert f"| {row} | " in text, f"the tables lack row '{row}':\n{text}"
+
+
 def kill_often(studies, kills, duration, dice):
     killed = 0
     for _ in range(kills):
         process = studies.start("killed")
         try:
-            process.communicate(timeout=dice.uniform(0.05, 0.5) * duration)
+            process.communicate(timeout=dice.uniform(0.1, 1.9) * duration / kills)
             break  # done
         except subprocess.TimeoutExpired:
             process.kill()
@@ -102,6 +159,12 @@ def kill_often(studies, kills, duration, dice):
     return killed
 
 
+def make_data(studies):
+    for name, more in (("single", []), ("multi", ["--multi-label"])):
+        subprocess.run([studies.program, "data", "synth", os.path.join(studies.folder, "sets", name), "--size", "32",
+                        "--train", "64", "--valid", "16", "--test", "16", *more], check=True, capture_output=True)
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--program", required=True)
@@ -111,15 +174,15 @@ def main():
     dice = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
         studies = Studies(os.path.abspath(arguments.program), folder)
-        subprocess.run([studies.program, "data", "synth", os.path.join(folder, "data"), "--size", "32", "--train", "64",
-                        "--valid", "16", "--test", "16"], check=True, capture_output=True)
+        os.mkdir(os.path.join(folder, "sets"))
+        make_data(studies)
         with open(os.path.join(folder, "study.toml"), "w", encoding="utf-8") as file:
             file.write(STUDY)
         started = time.monotonic()
         studies.finish(studies.start("whole"))
         duration = time.monotonic() - started
         whole = studies.results("whole")
-        assert len(whole) == 6, f"{len(whole)} runs"
+        check_tables(whole)
         assert "started" not in studies.finish(studies.start("whole")), "a finished study started something"
 
         killed = kill_often(studies, arguments.kills, duration, dice)
@@ -128,7 +191,7 @@ def main():
 
         shards = [studies.start("shards", "--shard", f"{i}/2") for i in (1, 2)]
         said = "".join(studies.finish(shard) for shard in shards)
-        assert said.count("started: ") == 6, f"two shards did not start each run once:\n{said}"
+        assert said.count("started: ") == TASKS - 2, f"two shards did not start each run once:\n{said}"
         compare(studies.results("shards"), whole, "two shards")
         print(f"same results after {killed} kills, and by two shards")
     return 0

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""A study of more than 1,000 finished runs opens in less than 3 s: status, plan and tables.
+
+    many_runs_test.py --program build/dev/probedarts [--seconds 3] [--keep FOLDER]
+
+Writes a study folder as `study run` leaves it, with made-up results, without running anything: 10 settings with 10 seeds,
+their quick trainings, choices and 40 final runs each. --keep leaves the folder behind for a look.
+"""
+import argparse
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import time
+
+STUDY = """
+name = "many"
+phases = ["search", "quick", "select", "final"]
+seeds = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
+[grid]
+data = "data"
+nodes = [2, 3, 4, 5, 6]
+optimizer = ["sgd", "adas"]
+[final]
+runs = 40
+"""
+IMAGES = 500
+CELL = "Genotype(normal=[('skip_connect', 0), ('skip_connect', 1)], normal_concat=[2], reduce=[('skip_connect', 0), ('skip_connect', 1)], reduce_concat=[2])"
+
+
+def result_of(task, dice, folder):
+    if task["kind"] == "search":
+        return {"valid_error": dice.uniform(0.2, 0.3), "best_error": 0.2, "genotype_text": CELL, "epochs": 50}
+    if task["kind"] == "train":
+        return {"best_error": dice.uniform(0.1, 0.2), "valid_error": 0.2, "epochs": 100}
+    if task["kind"] == "select":
+        return {"genotype": CELL, "from": task["needs"][0], "seed": 1, "valid_error": 0.1}
+    right = [dice.random() < 0.9 for _ in range(IMAGES)]
+    lines = ["size,image,group,truth,right"]
+    lines += [f"64,test/{i}.png,{i // 20},a,{int(value)}" for i, value in enumerate(right)]
+    (folder / "predictions" / f"{task['id']}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return {"evaluations": [{"size": 64, "images": IMAGES, "measures": {"accuracy": {"value": sum(right) / IMAGES}}}]}
+
+
+def write_study(program, root):
+    folder = root / "many"
+    for name in ("ledger/claims", "predictions", "runs", "logs"):
+        (folder / name).mkdir(parents=True)
+    (root / "data").mkdir()
+    (folder / "study.toml").write_text(STUDY, encoding="utf-8")
+    (folder / "data_root.txt").write_text(str(root), encoding="utf-8")
+    planned = subprocess.run([program, "study", "plan", folder, "--json"], capture_output=True, text=True, check=True)
+    tasks = json.loads(planned.stdout)["tasks"]
+    dice = random.Random(1)
+    for task in tasks:
+        record = {"done": True, "reason": "", "exit": 0, "seconds": 60.0, "memory_mib": 500.0,
+                  "result": result_of(task, dice, folder)}
+        (folder / "ledger" / f"{task['id']}.json").write_text(json.dumps(record), encoding="utf-8")
+    return folder, len(tasks)
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--program", required=True)
+    options.add_argument("--seconds", type=float, default=3.0)
+    options.add_argument("--keep", type=pathlib.Path)
+    arguments = options.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        root = arguments.keep or pathlib.Path(scratch)
+        root.mkdir(exist_ok=True)
+        folder, tasks = write_study(arguments.program, root)
+        assert tasks == 10 * (10 + 10 + 1 + 2 * 40), f"{tasks} runs"
+        for action in ("status", "plan", "tables"):
+            started = time.monotonic()
+            said = subprocess.run([arguments.program, "study", action, folder], capture_output=True, text=True, check=True)
+            seconds = time.monotonic() - started
+            if action == "status":
+                assert f"many: {tasks} runs: {tasks} done, 0 running" in said.stdout, said.stdout
+            print(f"{action}: {seconds:.2f} s for {tasks} runs")
+            assert seconds < arguments.seconds, f"{action} took {seconds:.2f} s"
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

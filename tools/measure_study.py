@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""Measures `study run` itself: what it costs, what two workers gain, and how good the estimates are.
+
+    tools/measure_study.py PROGRAM [--epochs 6]
+
+On an idle machine. Makes synthetic data and a small grid of searches and trainings of --epochs epochs each, carries it out
+with one worker, and prints:
+  overhead   time of `study run` with one worker of one thread over that of the same commands one after the other
+  workers    time with one worker of one thread over that with two workers of one thread each
+  estimates  of `study plan --measure` against what each run took, and the largest error
+"""
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+STUDY = """
+name = "measured"
+phases = ["search", "quick", "select", "final"]
+seeds = [1, 2]
+[grid]
+data = "data"
+nodes = [1, 3]
+cells = 3
+size = 32
+[options]
+batch = 16
+[rows]
+networks = "mobilenet_v3_small"
+random = 2
+[search]
+channels = 16
+epochs = {epochs}
+[quick]
+channels = 16
+epochs = {epochs}
+[final]
+channels = 16
+epochs = {epochs}
+runs = 1
+"""
+
+
+class Bench:
+    def __init__(self, program, root):
+        self.program, self.root = os.path.abspath(program), root
+        self.environment = dict(os.environ, XDG_CACHE_HOME=str(root / "cache"), OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1")
+
+    def call(self, words):
+        started = time.monotonic()
+        done = subprocess.run([self.program, *words], cwd=self.root, env=self.environment, capture_output=True, text=True,
+                              check=False)
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(map(str, words))}: {done.stderr}")
+        return time.monotonic() - started, done.stdout
+
+    def study(self, out, workers):
+        return self.call(["study", "run", "study.toml", "--out", out, "--workers", str(workers), "--threads", str(workers)])[0]
+
+    def plan(self, source, *more):
+        return json.loads(self.call(["study", "plan", source, "--json", *more])[1])
+
+    def record(self, out, task):
+        return json.loads((self.root / out / "ledger" / f"{task['id']}.json").read_text(encoding="utf-8"))
+
+    def bare(self, tasks, out):
+        """The same commands one after the other, as a shell script would run them."""
+        chosen = {task["id"]: self.record(out, task)["result"].get("genotype") for task in tasks if task["kind"] == "select"}
+        seconds = 0.0
+        for task in tasks:
+            if task["kind"] == "select":
+                continue
+            words = [self.expand(word, chosen) for word in task["arguments"]] + ["--threads=1", "--json"]
+            more = f"--predictions=bare-{task['id']}.csv" if task["kind"] == "evaluate" else f"--out=bare/{task['id']}"
+            seconds += self.call([*words, more])[0]
+        return seconds
+
+    @staticmethod
+    def expand(word, chosen):
+        for task, genotype in chosen.items():
+            word = word.replace(f"{{selected:{task}}}", str(genotype))
+        start = word.find("{run:")
+        return word if start < 0 else word[:start] + "bare/" + word[start + 5:-1]
+
+
+def print_estimates(planned, bench, out):
+    worst = 0.0
+    for task in planned["tasks"]:
+        if task["kind"] == "select":
+            continue
+        took = bench.record(out, task)
+        error = task["seconds"] / took["seconds"] - 1.0
+        memory = task["memory_mib"] / took["memory_mib"] - 1.0
+        worst = max(worst, abs(error))
+        print(f"  {task['label']:45} expected {task['seconds']:7.2f} s, took {took['seconds']:7.2f} s ({error:+.0%}); "
+              f"memory {memory:+.0%}")
+    total = sum(bench.record(out, task)["seconds"] for task in planned["tasks"])
+    print(f"estimates: largest error {worst:.0%} of a run; {planned['seconds'] / total - 1:+.0%} in total")
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("program")
+    options.add_argument("--epochs", type=int, default=6)
+    arguments = options.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        bench = Bench(arguments.program, pathlib.Path(folder))
+        (bench.root / "study.toml").write_text(STUDY.format(epochs=arguments.epochs), encoding="utf-8")
+        bench.call(["data", "synth", "data", "--size", "32", "--train", "800", "--valid", "100", "--test", "200"])
+        planned = bench.plan("study.toml", "--measure", "--out", "one", "--threads", "1")
+        one = bench.study("one", 1)
+        print_estimates(planned, bench, "one")
+        bare = bench.bare(planned["tasks"], "one")
+        print(f"overhead: {one:.2f} s with study run, {bare:.2f} s without: {one / bare - 1:+.2%}")
+        two = bench.study("two", 2)
+        print(f"workers: {one:.2f} s with one, {two:.2f} s with two: {one / two:.2f} times as fast")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
