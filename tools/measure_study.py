@@ -3,7 +3,7 @@
 
     tools/measure_study.py PROGRAM [--epochs 6]
 
-On an idle machine. Makes synthetic data and a small grid of searches and trainings of --epochs epochs each, carries it out
+On an idle machine (a second busy process makes all three worthless). Makes synthetic data and a small grid of searches and trainings of --epochs epochs each, carries it out
 with one worker, and prints:
   overhead   time of `study run` with one worker of one thread over that of the same commands one after the other
   workers    time with one worker of one thread over that with two workers of one thread each
@@ -41,7 +41,7 @@ epochs = {epochs}
 [final]
 channels = 16
 epochs = {epochs}
-runs = 1
+runs = 2
 """
 
 
