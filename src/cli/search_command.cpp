@@ -34,6 +34,7 @@ void print_result(const learn::SearchResult& result, bool as_json) {
                       {"valid_error", result.valid_error},
                       {"stable_rank", result.stable_rank},
                       {"seconds", result.seconds},
+                      {"stopped", result.stopped ? json(result.stopped->rule) : json(nullptr)},
                       {"report", (result.run / "report.html").string()}};
     std::printf("%s\n", out.dump(1).c_str());
     return;

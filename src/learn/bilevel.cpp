@@ -3,6 +3,7 @@
 #include <cmath>
 #include <utility>
 
+#include <ATen/ops/softmax.h>
 #include <ATen/ops/zeros_like.h>
 
 #include "core/errors.hpp"
@@ -84,8 +85,14 @@ ArchitectureGradient BilevelLearner::architecture_gradient(SearchState& state,
 }
 
 LossResult BilevelLearner::alpha_step(SearchState& state, const LabelledBatch& train,
-                                      const LabelledBatch& valid, std::span<const double> rates) {
-  const ArchitectureGradient gradient = architecture_gradient(state, train, valid, rates);
+                                      const LabelledBatch& valid, std::span<const double> rates,
+                                      const AlphaView& view) {
+  ArchitectureGradient gradient = architecture_gradient(state, train, valid, rates);
+  if (view.logit_decay != 0.0) {
+    const at::Tensor& alpha = state.network.alpha;
+    const double rows = static_cast<double>(alpha.size(0) * alpha.size(1));
+    gradient.total = gradient.total.add(at::softmax(alpha, -1), view.logit_decay / rows);
+  }
   optim::adam_step(state.network.alpha, gradient.total, state.alpha_first_moment,
                    state.alpha_second_moment, state.alpha_steps, options_.adam);
   return gradient.valid;

@@ -29,6 +29,15 @@ struct BilevelOptions {
   bool rate_inside_difference = false;
 };
 
+/// How an iteration sees alpha, beyond its softmax. The default is plain DARTS, bit for bit.
+struct AlphaView {
+  /// Weight of a decay of the logits in the architecture's loss (Ye et al., "beta-DARTS", CVPR
+  /// 2022):
+  ///     L_valid + logit_decay * mean over edges of log sum_k exp(alpha_k),
+  /// whose gradient, logit_decay / edges * softmax(alpha), pulls each logit by what it has.
+  double logit_decay = 0.0;
+};
+
 /// Everything the two optimisers change, and all a checkpoint has to keep of them.
 struct SearchState {
   nets::NetworkState network;
@@ -71,7 +80,7 @@ class BilevelLearner {
 
   /// The architecture step: the gradient above through Adam. \returns loss on `valid`.
   LossResult alpha_step(SearchState& state, const LabelledBatch& train, const LabelledBatch& valid,
-                        std::span<const double> rates);
+                        std::span<const double> rates, const AlphaView& view = {});
 
   /// The weight step: gradient on `train`, clipped, through SGD with momentum. \returns loss on
   /// `train`.

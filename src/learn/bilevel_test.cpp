@@ -19,6 +19,7 @@
 #include <gtest/gtest.h>
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/logsumexp.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -197,6 +198,26 @@ TEST(FirstOrder, IsTheGradientOfTheValidationLossInAlpha) {
           .front();
   expect_close(gradient.total, wanted, 1e-12);
   EXPECT_FALSE(gradient.implicit.defined());
+}
+
+TEST(LogitDecay, AddsTheGradientOfTheMeanLogSumExp) {
+  Scene scene(false);
+  scene.options.order = 1;
+  // Adam's first step is lr * g / (|g| + eps): its size shows g where eps is large beside it.
+  scene.options.adam = {.learning_rate = 1.0, .epsilon = 1e6, .weight_decay = 0.0};
+  const std::vector<double> rates = {0.05};
+  at::Tensor moved[2];
+  for (int decayed = 0; decayed < 2; ++decayed) {
+    BilevelLearner learner(scene.layout, *scene.executor, scene.objective, scene.options);
+    SearchState copy = start_search(scene.state.network.clone());
+    AlphaView view;
+    view.logit_decay = decayed == 1 ? 7.0 : 0.0;
+    learner.alpha_step(copy, scene.train, scene.valid, rates, view);
+    moved[decayed] = copy.network.alpha.sub(scene.state.network.alpha).mul(-1e6);
+  }
+  const at::Tensor alpha = scene.state.network.alpha.clone().set_requires_grad(true);
+  const at::Tensor decay = at::logsumexp(alpha, -1).mean().mul(7.0);
+  expect_close(moved[1].sub(moved[0]), torch::autograd::grad({decay}, {alpha}).front(), 1e-5);
 }
 
 TEST(BilevelStep, NamesTheWeightThatIsNotFinite) {

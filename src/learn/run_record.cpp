@@ -1,5 +1,7 @@
 #include "learn/run_record.hpp"
 
+#include <cmath>
+
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -72,6 +74,37 @@ json column(const std::vector<probe::LayerMetrics>& layers, Get get) {
   return values;
 }
 
+/// Gain of stable rank over the epoch before, as Adas uses it; null where either is unknown.
+json velocity_json(const EpochRecord& record) {
+  json values = json::array();
+  for (std::size_t i = 0; i < record.layers.size(); ++i) {
+    const bool known = !record.layers[i].failed && i < record.last_stable_rank.size() &&
+                       !std::isnan(record.last_stable_rank[i]);
+    values.push_back(known ? json(record.layers[i].stable_rank() - record.last_stable_rank[i])
+                           : json(nullptr));
+  }
+  return values;
+}
+
+/// Entries of the probes that this epoch measured, and their seconds.
+void add_extra(const EpochRecord& record, json& line, json& seconds) {
+  if (const auto& found = record.extra.eigenvalue) {
+    line["eigenvalue"] = {{"largest", found->value.largest},
+                          {"smallest", found->value.smallest},
+                          {"residual", found->value.residual},
+                          {"products", found->value.products}};
+    seconds["eigenvalue"] = found->seconds;
+  }
+  if (const auto& found = record.extra.derived_error) {
+    line["gap"] = {{"derived_error", found->value}, {"gap", found->value - record.valid.error}};
+    seconds["gap"] = found->seconds;
+  }
+  if (const auto& found = record.extra.alignment) {
+    line["alignment"] = {{"cosine", found->value}};
+    seconds["alignment"] = found->seconds;
+  }
+}
+
 json probe_json(const std::vector<probe::LayerMetrics>& layers) {
   using Layer = const probe::LayerMetrics&;
   json failed = json::array();
@@ -142,6 +175,12 @@ std::string run_json(const RunHead& head, const nets::TensorTable& table,
   return run.dump(1) + "\n";
 }
 
+std::string with_early_stop(const std::string& run_json, const Json& stopped) {
+  json run = json::parse(run_json);
+  run["stopped"] = stopped;
+  return run.dump(1) + "\n";
+}
+
 nlohmann::json stored_config(const RunFolder& folder, const std::string& kind,
                              const nlohmann::json& machine_options) {
   const nlohmann::json run = nlohmann::json::parse(read_file(folder.run_json()), nullptr, false);
@@ -171,6 +210,7 @@ std::string epoch_line(const EpochRecord& record) {
   }
   line["probe"] = probe_json(record.layers);
   if (record.architecture) {
+    line["probe"]["velocity"] = velocity_json(record);
     const ArchitectureRecord& found = *record.architecture;
     const int nodes = found.genotype.nodes();
     line["collapse"] = {{"normal", collapse_json(found.normal, nodes)},
@@ -178,10 +218,11 @@ std::string epoch_line(const EpochRecord& record) {
     line["genotype"] = json::parse(space::to_json(found.genotype));
     line["genotype_text"] = space::to_python(found.genotype);
   }
-  line["seconds"] = {
-      {"total", s.total},           {record.architecture ? "search" : "train", s.learn},
-      {"valid", s.valid},           {"probe", s.probe},
-      {"checkpoint", s.checkpoint}, {"data_wait", s.data_wait}};
+  json seconds = {{"total", s.total},           {record.architecture ? "search" : "train", s.learn},
+                  {"valid", s.valid},           {"probe", s.probe},
+                  {"checkpoint", s.checkpoint}, {"data_wait", s.data_wait}};
+  add_extra(record, line, seconds);
+  line["seconds"] = seconds;  // last: what comes before does not depend on the clock
   return line.dump();
 }
 

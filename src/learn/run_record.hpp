@@ -11,6 +11,7 @@
 #include "learn/patches.hpp"
 #include "nets/layout.hpp"
 #include "nets/network_state.hpp"
+#include "probe/lanczos.hpp"
 #include "probe/stable_rank.hpp"
 #include "space/genotype.hpp"
 
@@ -39,6 +40,9 @@ Json data_json(const DataOptions& options, const std::string& layout, const data
 std::string run_json(const RunHead& head, const nets::TensorTable& table,
                      const nets::NetworkLayout* layout);
 
+/// A run.json with `stopped` added, or replaced: why the run ended before its last epoch.
+std::string with_early_stop(const std::string& run_json, const Json& stopped);
+
 /// The configuration a run folder was made with, with the options of this call that say where to
 /// run it. \throws UserError when run.json is not that of a run of this kind.
 nlohmann::json stored_config(const RunFolder& folder, const std::string& kind,
@@ -55,6 +59,20 @@ struct ArchitectureRecord {
   space::Genotype genotype;
 };
 
+/// A value with what it cost.
+template <class Value>
+struct Timed {
+  Value value{};
+  double seconds = 0.0;
+};
+
+/// The probes of --probe, where this epoch has measured them.
+struct ExtraProbes {
+  std::optional<Timed<probe::ExtremeEigenvalues>> eigenvalue;
+  std::optional<Timed<double>> derived_error;  ///< of the derived cell with inherited weights
+  std::optional<Timed<double>> alignment;      ///< cosine
+};
+
 /// Everything a line of epochs.jsonl says.
 struct EpochRecord {
   int epoch = 0;
@@ -63,6 +81,8 @@ struct EpochRecord {
   std::vector<double> layer_rates;  ///< one a convolution
   std::optional<ArchitectureRecord> architecture;
   std::vector<probe::LayerMetrics> layers;
+  std::vector<double> last_stable_rank;  ///< of the epoch before, NaN where failed; or empty
+  ExtraProbes extra;
   EpochSeconds seconds;
 };
 

@@ -17,6 +17,8 @@
 #include "learn/probe_network.hpp"
 #include "learn/run_record.hpp"
 #include "learn/search_data.hpp"
+#include "learn/search_history.hpp"
+#include "learn/search_probes.hpp"
 #include "learn/weight_rates.hpp"
 #include "nets/choose_executor.hpp"
 
@@ -36,6 +38,39 @@ BilevelOptions bilevel_options(const SearchConfig& config) {
   return options;
 }
 
+/// Batches whose statistics stand for a derived cell's.
+constexpr std::size_t kStatisticBatches = 10;
+
+template <class Measure>
+auto timed(Measure measure) {
+  const double start = monotonic_seconds();
+  Timed<decltype(measure())> result;
+  result.value = measure();
+  result.seconds = monotonic_seconds() - start;
+  return result;
+}
+
+/// "probes: largest eigenvalue 0.12 (3.1 s, 11 % of the epoch), ..."; empty without any.
+std::string probes_line(const EpochRecord& record) {
+  std::string line;
+  const auto add = [&](const std::string& text, double seconds) {
+    line += fmt::format("{}{} ({:.2g} s, {:.1f} % of the epoch)", line.empty() ? "probes: " : ", ",
+                        text, seconds, 100.0 * seconds / record.seconds.total);
+  };
+  if (const auto& found = record.extra.eigenvalue) {
+    add(fmt::format("largest eigenvalue {:.4g}", found->value.largest), found->seconds);
+  }
+  if (const auto& found = record.extra.derived_error) {
+    add(fmt::format("discretisation gap {:.1f} points",
+                    100.0 * (found->value - record.valid.error)),
+        found->seconds);
+  }
+  if (const auto& found = record.extra.alignment) {
+    add(fmt::format("gradient alignment {:.3f}", found->value), found->seconds);
+  }
+  return line;
+}
+
 /// A search with everything it needs in memory; both ways to begin one end here.
 class Search {
  public:
@@ -47,6 +82,7 @@ class Search {
         executor_(
             nets::make_executor(layout_, config.executor, precision_of(config), config.threads)),
         learner_(layout_, *executor_.executor, objective_, bilevel_options(config)),
+        prober_(layout_, *executor_.executor, objective_, {}),
         rates_(config, layout_) {}
 
   void begin(const std::filesystem::path& out, RunFolder::IfExists if_exists) {
@@ -65,6 +101,7 @@ class Search {
     require_same_data(data_.cache(), now_.fingerprint, config_);
     rates_.restore(now_.adas, folder.checkpoint().string());
     folder.truncate_epochs(now_.progress.epochs_bytes);
+    history_ = read_history(folder.epochs_jsonl());
     folder_.emplace(std::move(folder));
   }
 
@@ -74,10 +111,15 @@ class Search {
         "{} parameters, {} convolutions, {} + {} images, {} executor, {} threads",
         layout_.weight_count, convolution_parameters(layout_).size(), data_.halves().train.size(),
         data_.halves().valid.size(), executor_.name, config_.threads));
-    while (now_.progress.epoch < config_.epochs) {
+    std::optional<EarlyStop> stop = early_stop(config_, history_);
+    while (now_.progress.epoch < config_.epochs && !stop) {
       epoch();
+      stop = early_stop(config_, history_);
     }
-    return result(monotonic_seconds() - start);
+    if (now_.progress.epoch == config_.epochs) {
+      stop.reset();  // nothing was left to be stopped
+    }
+    return result(monotonic_seconds() - start, stop);
   }
 
  private:
@@ -114,6 +156,7 @@ class Search {
       record.seconds.learn = searched - start;
       record.seconds.valid = validated - searched;
       record.seconds.probe = monotonic_seconds() - validated;
+      measure(record);
     } catch (const Diverged& diverged) {
       throw Diverged(
           fmt::format("epoch {}: {}; {}, try a smaller --lr", record.epoch + 1, diverged.what(),
@@ -135,7 +178,7 @@ class Search {
     while (const std::optional<OwnedBatch> train = data_.next_train()) {
       if (!progress.alpha_done) {
         const OwnedBatch valid = data_.alpha_batch(progress.alpha_steps);
-        learner_.alpha_step(now_.state, train->tensors, valid.tensors, used_rates);
+        learner_.alpha_step(now_.state, train->tensors, valid.tensors, used_rates, alpha_view());
         ++progress.alpha_steps;
         progress.alpha_done = true;
         stop_if_asked();
@@ -148,6 +191,19 @@ class Search {
     }
   }
 
+  AlphaView alpha_view() const {
+    AlphaView view;
+    view.logit_decay = config_.beta_decay * training_share();
+    return view;
+  }
+
+  /// 0 in the first epoch, 1 in the last: what the schedules of responses follow.
+  double training_share() const {
+    return config_.epochs == 1
+               ? 0.0
+               : static_cast<double>(now_.progress.epoch) / static_cast<double>(config_.epochs - 1);
+  }
+
   void describe(EpochRecord& record, const std::vector<double>& used_rates) {
     record.schedule_rate = rates_.schedule_at(record.epoch);
     record.layer_rates = rates_.of_layers(used_rates);
@@ -158,6 +214,43 @@ class Search {
     architecture.genotype =
         space::derive_genotype(architecture.normal, architecture.reduce, config_.nodes);
     record.architecture = architecture;
+    if (!history_.stable_rank.empty()) {
+      record.last_stable_rank = history_.stable_rank.back();
+    }
+  }
+
+  /// The probes of --probe, where they are due.
+  void measure(EpochRecord& record) {
+    const bool due = record.epoch % config_.probe_every == 0 || record.epoch + 1 == config_.epochs;
+    if (config_.probe.empty() || !due) {
+      return;
+    }
+    const nets::NetworkState& network = now_.state.network;
+    const std::vector<OwnedBatch> valid = data_.probe_batches(data_.halves().valid, 1);
+    const std::vector<OwnedBatch> train =
+        data_.probe_batches(data_.halves().train, kStatisticBatches);
+    if (config_.has_probe("eigenvalue")) {
+      record.extra.eigenvalue =
+          timed([&] { return alpha_eigenvalues(prober_, network, valid.front().tensors); });
+    }
+    if (config_.has_probe("gap")) {
+      record.extra.derived_error = timed([&] {
+        std::vector<const LabelledBatch*> batches;
+        for (const OwnedBatch& batch : train) {
+          batches.push_back(&batch.tensors);
+        }
+        nets::NetworkState derived =
+            discretised(*executor_.executor, network, record.architecture->genotype, batches);
+        return evaluate_pass(*executor_.executor, derived, objective_, data_.evaluation(),
+                             data_.cache(), precision_of(config_))
+            .error;
+      });
+    }
+    if (config_.has_probe("alignment")) {
+      record.extra.alignment = timed([&] {
+        return gradient_alignment(prober_, network, train.front().tensors, valid.front().tensors);
+      });
+    }
   }
 
   /// Writes the epoch down. A kill between these steps is repaired by `truncate_epochs` on resume.
@@ -170,7 +263,9 @@ class Search {
     now_.progress.alpha_done = false;
     record.seconds.checkpoint = last_checkpoint_seconds_;
     record.seconds.total = monotonic_seconds() - start;
-    folder_->append_epoch(epoch_line(record));
+    const std::string line = epoch_line(record);
+    folder_->append_epoch(line);
+    history_.add(line);
     save();
     last_checkpoint_seconds_ = monotonic_seconds() - probed;
     print_line(
@@ -181,6 +276,9 @@ class Search {
                     record.valid.loss, 100.0 * record.valid.error, mean_stable_rank(record.layers),
                     duration_text(record.seconds.total),
                     static_cast<double>(record.train.images) / record.seconds.learn));
+    if (const std::string probes = probes_line(record); !probes.empty()) {
+      print_line(probes);
+    }
   }
 
   void save() {
@@ -200,14 +298,35 @@ class Search {
     }
   }
 
-  SearchResult result(double seconds) const {
+  /// The genotype of the epoch that a rule keeps, and the reason; the same files again when a
+  /// stopped run is taken up.
+  void conclude(const EarlyStop& stop, SearchResult& found) {
+    found.genotype =
+        space::parse_genotype(history_.genotype.at(static_cast<std::size_t>(stop.genotype_epoch)));
+    write_file_atomically(folder_->genotype_json(), space::to_json(found.genotype) + "\n");
+    write_file_atomically(
+        folder_->run_json(),
+        with_early_stop(read_file(folder_->run_json()), {{"rule", stop.rule},
+                                                         {"why", stop.why},
+                                                         {"epoch", history_.epochs() - 1},
+                                                         {"genotype_epoch", stop.genotype_epoch}}));
+    print_line(fmt::format("stopped after epoch {} of {}: {}", history_.epochs(), config_.epochs,
+                           stop.why));
+  }
+
+  SearchResult result(double seconds, const std::optional<EarlyStop>& stop) {
     SearchResult found;
     found.run = folder_->path();
-    found.epochs = config_.epochs;
+    found.epochs = now_.progress.epoch;
     found.seconds = seconds;
-    found.genotype = space::derive_genotype(
-        edge_weights(now_.state.network.alpha, space::CellKind::kNormal),
-        edge_weights(now_.state.network.alpha, space::CellKind::kReduce), config_.nodes);
+    found.stopped = stop;
+    if (stop) {
+      conclude(*stop, found);
+    } else {
+      found.genotype = space::derive_genotype(
+          edge_weights(now_.state.network.alpha, space::CellKind::kNormal),
+          edge_weights(now_.state.network.alpha, space::CellKind::kReduce), config_.nodes);
+    }
     const LastEpoch last = last_epoch(folder_->path());
     found.train_error = last.train_error;
     found.valid_error = last.valid_error;
@@ -221,9 +340,11 @@ class Search {
   nets::NetworkLayout layout_;
   nets::ChosenExecutor executor_;
   BilevelLearner learner_;
+  WeightLearner prober_;  ///< takes gradients for probes, never steps
   WeightRates rates_;
   std::optional<RunFolder> folder_;
   SearchCheckpoint now_;
+  SearchHistory history_;
   double last_checkpoint_seconds_ = 0.0;
 };
 

@@ -1,10 +1,38 @@
 #include "learn/search_config.hpp"
 
+#include <algorithm>
+
 #include "learn/config_text.hpp"
 
 namespace probedarts::learn {
 
 using nlohmann::json;
+
+namespace {
+
+void validate_probes(const SearchConfig& config) {
+  for (const std::string& probe : config.probe) {
+    check_choice("probe", probe, {"eigenvalue", "gap", "alignment"});
+  }
+  check_range("probe-every", config.probe_every, 1, 100000);
+  if (config.stop_eigenvalue != 0.0) {  // a smaller factor would stop a search that is at rest
+    check_range("stop-eigenvalue", config.stop_eigenvalue, 1.0, 1000.0);
+  }
+  if (config.stop_eigenvalue != 0.0 && !config.has_probe("eigenvalue")) {
+    throw UserError("--stop-eigenvalue: the eigenvalue is not measured; add --probe eigenvalue");
+  }
+  check_range("stop-parameter-free", config.stop_parameter_free, 0.0, 1.0);
+  check_choice("stop-plateau", config.stop_plateau, {"none", "global", "local"});
+  check_range("stop-tolerance", config.stop_tolerance, 0.0, 1.0);
+  check_range("stop-window", config.stop_window, 2, 100000);
+  check_range("stop-from", config.stop_from, 1, 100000);
+}
+
+}  // namespace
+
+bool SearchConfig::has_probe(const std::string& name) const {
+  return std::find(probe.begin(), probe.end(), name) != probe.end();
+}
 
 std::vector<std::pair<std::string, std::string>> search_preset(const std::string& preset) {
   if (preset == "pathology") {  // the defaults of SearchConfig: PIBConv's search on ADP, the
@@ -36,6 +64,8 @@ void validate(const SearchConfig& config) {
   check_range("order", config.order, 1, 2);
   check_range("alpha-lr", config.alpha_lr, 0.0, 1000.0);
   check_range("alpha-weight-decay", config.alpha_weight_decay, 0.0, 1.0);
+  check_range("beta-decay", config.beta_decay, 0.0, 1000.0);
+  validate_probes(config);
   validate(static_cast<const RunOptions&>(config));
   const space::NetworkSpec spec = network_spec(config, 2);
   space::validate(spec);

@@ -30,6 +30,18 @@ struct SearchConfig : DataOptions, WeightOptions, RunOptions {
   int order = 1;
   double alpha_lr = 3e-4;
   double alpha_weight_decay = 1e-3;
+  double beta_decay = 0.0;
+  // probes and what they may decide
+  std::vector<std::string> probe;
+  int probe_every = 1;
+  double stop_eigenvalue = 0.0;
+  double stop_parameter_free = 0.0;
+  std::string stop_plateau = "none";
+  double stop_tolerance = 0.01;
+  int stop_window = 5;
+  int stop_from = 10;
+
+  bool has_probe(const std::string& name) const;
 };
 
 /// Calls `visit(key, field, help)` for every option in the order of the pages: the one place where
@@ -52,6 +64,21 @@ void for_each_option(Config& c, Visit&& visit) {
   visit("order", c.order, "of the architecture gradient: 1, or 2 (unrolled)");
   visit("alpha-lr", c.alpha_lr, "Adam on alpha: learning rate");
   visit("alpha-weight-decay", c.alpha_weight_decay, "Adam on alpha: L2 decay");
+  visit(
+      "beta-decay", c.beta_decay,
+      "weight of the mean log-sum-exp of alpha's rows in the last epoch, risen to from 0; 0: off");
+  visit("probe", c.probe,
+        "more probes, from eigenvalue, gap, alignment; each costs passes (docs/probes.md)");
+  visit("probe-every", c.probe_every, "epochs from one measurement of --probe to the next");
+  visit("stop-eigenvalue", c.stop_eigenvalue,
+        "stop once the largest eigenvalue has grown by this factor, 1.33 in R-DARTS; 0: off");
+  visit("stop-parameter-free", c.stop_parameter_free,
+        "stop once this share of the normal cell's kept edges carries no parameters; 0: off");
+  visit("stop-plateau", c.stop_plateau,
+        "stop once the stable rank stands still: none, global (mean of layers), local (each)");
+  visit("stop-tolerance", c.stop_tolerance, "share that a stable rank may move on a plateau");
+  visit("stop-window", c.stop_window, "epochs that the rules of stopping look at");
+  visit("stop-from", c.stop_from, "epochs before any rule may stop the search");
   visit_run_options(c, visit);
 }
 

@@ -27,6 +27,11 @@ SearchData::SearchData(const SearchConfig& config, nets::Precision precision)
   check_batch(config, "architecture", halves_.valid.size());
   normalization_ = normalization_of(config, cache());
   const data::LoaderOptions options = loader_options(config, config, config.batch, normalization_);
+  probe_options_ = in_order(options);
+  probe_options_.shuffle = true;  // as they lie on disk, the first images may be of one class
+  probe_options_.stream = "probe";
+  probe_options_.drop_last = true;
+  probe_options_.threads = 0;
   const auto learning = [&](const char* stream, const std::vector<std::size_t>& indices) {
     data::LoaderOptions own = options;
     own.stream = stream;
@@ -58,6 +63,22 @@ OwnedBatch SearchData::alpha_batch(std::uint64_t index) {
   std::optional<OwnedBatch> batch = next_batch(*alpha_, cache(), precision_);
   require(batch.has_value(), "the architecture half has no batch");
   return std::move(*batch);
+}
+
+std::vector<OwnedBatch> SearchData::probe_batches(const std::vector<std::size_t>& half,
+                                                  std::size_t count) {
+  data::Loader loader(cache(), data::Split::kTrain, half, probe_options_);
+  loader.start_epoch(0);
+  std::vector<OwnedBatch> batches;
+  while (batches.size() < count) {
+    std::optional<OwnedBatch> batch = next_batch(loader, cache(), precision_);
+    if (!batch) {
+      break;
+    }
+    batches.push_back(std::move(*batch));
+  }
+  require(!batches.empty(), "a half holds a batch");  // the constructor has checked it
+  return batches;
 }
 
 double SearchData::wait_seconds() const { return train_->wait_seconds() + alpha_->wait_seconds(); }

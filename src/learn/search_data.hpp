@@ -34,6 +34,10 @@ class SearchData {
   /// consecutive indices are cheap.
   OwnedBatch alpha_batch(std::uint64_t index);
 
+  /// The first `count` batches of a half (or all), without augmentation, in an order of the seed
+  /// alone: the same images at every call, for probes.
+  std::vector<OwnedBatch> probe_batches(const std::vector<std::size_t>& half, std::size_t count);
+
   /// The validation half without augmentation, in order, for the error of an epoch.
   data::Loader& evaluation() { return *evaluation_; }
 
@@ -44,6 +48,7 @@ class SearchData {
   OpenedPatches opened_;
   data::SearchHalves halves_;
   data::Normalization normalization_;
+  data::LoaderOptions probe_options_;
   std::unique_ptr<data::Loader> train_, alpha_, evaluation_;
   std::uint64_t next_alpha_ = 0;
   bool alpha_started_ = false;
