@@ -131,6 +131,13 @@ TEST_F(SearchProbes, TakeTenProductsAtMostUnlessAsked) {
   expect_untouched();
 }
 
+TEST_F(SearchProbes, SeeTheJumpsAtKinksThatTheDerivativeAtAPointMisses) {
+  HessianOptions at_a_point;
+  at_a_point.step = kStep;
+  EXPECT_NEAR(alpha_eigenvalues(learner_, network_, valid_).largest, 0.27, 0.01);
+  EXPECT_NEAR(alpha_eigenvalues(learner_, network_, valid_, at_a_point).largest, 0.063, 0.001);
+}
+
 TEST_F(SearchProbes, FindEqualBatchesAligned) {
   EXPECT_NEAR(gradient_alignment(learner_, network_, train_, train_), 1.0, 1e-12);
   expect_untouched();

@@ -108,6 +108,20 @@ std::string collapse_json(const Run& run) {
   });
 }
 
+/// One [[epoch, value], ...] for each of kExtraProbes: not every epoch measures them.
+std::string extra_json(const Run& run) {
+  return list(kExtraProbes.size(), [&](std::size_t probe) {
+    std::string points;
+    for (const Epoch& epoch : run.epochs) {
+      if (epoch.extra[probe]) {
+        points += fmt::format("{}[{},{}]", points.empty() ? "" : ",", epoch.epoch,
+                              json_number(*epoch.extra[probe]));
+      }
+    }
+    return "[" + points + "]";
+  });
+}
+
 /// The members that only a search has.
 std::string architecture_json(const Run& run) {
   if (!run.is_search()) {
@@ -136,8 +150,8 @@ std::string run_json(const Run& run, const std::string& name) {
       split_json(run, &Epoch::valid),
       over_epochs(run, [](const Epoch& epoch) { return json_number(epoch.lr_schedule); }),
       list(drawn.size(), [&](std::size_t i) { return layer_json(run.layers[drawn[i]]); }));
-  text += fmt::format(R"("lr_layers":{},"probe":{},{}}})", layer_rates, probe_json(run, drawn),
-                      architecture_json(run));
+  text += fmt::format(R"("lr_layers":{},"probe":{},"extra":{},{}}})", layer_rates,
+                      probe_json(run, drawn), extra_json(run), architecture_json(run));
   return text;
 }
 

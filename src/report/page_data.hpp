@@ -21,7 +21,9 @@ namespace probedarts::report {
 ///
 /// Depthwise convolutions are left out: the probe gives them the values of the pointwise one that
 /// follows, and Adas therefore its rate. `alpha`, `collapse` and `genes` are null for a training,
-/// `nodes` 0 for a network that is not made of cells; `name` of a layer is null within cells.
+/// `extra` holds [probe][[epoch, value], ...] in the order of kExtraProbes, for epochs that
+/// measured; `nodes` 0 for a network that is not made of cells; `name` of a layer is null within
+/// cells.
 ///  `lr_layers` is null when all layers share the schedule.
 /// Five significant digits. \param names  what to call the runs; as many as runs, distinct.
 std::string page_data(const std::vector<Run>& runs, const std::vector<std::string>& names);

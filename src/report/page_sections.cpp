@@ -75,6 +75,9 @@ std::string summary_card(const NamedRun& named) {
                 fmt::format("{}, learning rate {}", optimizer_name(run), run.option("lr")));
   html += entry(run.is_search() ? "Supernet" : "Network", network_line(run));
   html += entry("Epochs done", epochs_line(run));
+  if (!run.stopped.empty()) {
+    html += entry("Stopped early", run.stopped);
+  }
   html += entry("Training error, last epoch", percent(last.train.error));
   html += entry("Validation error, last epoch", percent(last.valid.error));
   html += entry("Validation error, best",
@@ -190,7 +193,7 @@ std::string cell_drawings(const std::vector<NamedRun>& runs) {
         escape_html(runs[i].name), drawn_cell(*run.cell(), space::CellKind::kNormal),
         drawn_cell(*run.cell(), space::CellKind::kReduce),
         copyable(fmt::format("genotype-{}", i), "genotype of " + runs[i].name,
-                 run.is_search() ? run.epochs.back().architecture->genotype_text
+                 run.is_search() ? run.epochs[run.kept_epoch].architecture->genotype_text
                                  : space::to_python(*run.cell())));
   }
   return html;
@@ -270,7 +273,7 @@ std::string command_list(const std::vector<NamedRun>& runs) {
     commands += fmt::format("# from the saved configuration\nprobedarts {} --config {}\n", run.kind,
                             (run.folder / "config.toml").string());
     if (const std::string asked = run.option("epochs");
-        asked != std::to_string(run.epochs.size())) {
+        run.stopped.empty() && asked != std::to_string(run.epochs.size())) {
       commands += fmt::format("# go on\nprobedarts {} --resume {}\n", run.kind, folder);
     }
     html += fmt::format(

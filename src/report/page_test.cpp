@@ -64,6 +64,15 @@ TEST_F(RenderReport, CarriesTheNumbersOfTheRun) {
   EXPECT_EQ(shown["collapse"]["normal"][0], json({0.5, 0.5}));
 }
 
+TEST_F(RenderReport, CarriesTheProbesOfTheEpochsThatMeasuredThem) {
+  json measured = sample_epoch(1);
+  measured["eigenvalue"] = {{"largest", 0.25}};
+  measured["gap"] = {{"gap", -0.125}};
+  write_run(folder() / "p", sample_head(), {sample_epoch(0), measured, sample_epoch(2)});
+  const json shown = data_of(render_report({folder() / "p"}))["runs"][0];
+  EXPECT_EQ(shown["extra"], json({{{1, 0.25}}, {{1, -0.125}}, json::array()}));
+}
+
 TEST_F(RenderReport, ShowsATrainingWithoutArchitecture) {
   write_run(folder() / "t", testing::sample_train_head(),
             {testing::sample_train_epoch(0), testing::sample_train_epoch(1)});

@@ -205,11 +205,27 @@ Epoch read_epoch(const JsonField& line, const Run& run, const std::string& where
   epoch.lr_schedule = line.at("lr").at("schedule").number_or_nan();
   epoch.lr_layers = read_per_layer(line.at("lr").at("layers"), run.layers.size());
   read_probe(line.at("probe"), run.layers.size(), epoch);
+  for (std::size_t i = 0; i < kExtraProbes.size(); ++i) {
+    const auto& [entry, number] = kExtraProbes[i];
+    if (line.has(std::string(entry))) {
+      epoch.extra[i] = line.at(std::string(entry)).at(std::string(number)).number();
+    }
+  }
   if (run.is_search()) {
     epoch.architecture = read_architecture(line, run, where);
   }
   read_seconds(line.at("seconds"), run.kind, epoch);
   return epoch;
+}
+
+void read_stop(const JsonField& stopped, Run& run) {
+  run.stopped = stopped.at("why").text();
+  const JsonField kept = stopped.at("genotype_epoch");
+  if (kept.integer() < 0 || kept.integer() >= static_cast<long long>(run.epochs.size())) {
+    kept.refuse(fmt::format("is {} where epochs 0 to {} are finished", kept.integer(),
+                            run.epochs.size() - 1));
+  }
+  run.kept_epoch = static_cast<std::size_t>(kept.integer());
 }
 
 json parse_document(const std::string& text, const std::string& where) {
@@ -260,7 +276,7 @@ std::string Run::option(std::string_view key) const {
 
 const space::Genotype* Run::cell() const {
   if (is_search()) {
-    return &epochs.back().architecture->genotype;
+    return &epochs.at(kept_epoch).architecture->genotype;
   }
   return model_genotype ? &*model_genotype : nullptr;
 }
@@ -304,6 +320,10 @@ Run read_run(const std::filesystem::path& folder) {
     }
   }
   read_epochs(folder / "epochs.jsonl", run);
+  run.kept_epoch = run.epochs.size() - 1;
+  if (run.is_search() && head.has("stopped")) {
+    read_stop(head.at("stopped"), run);
+  }
   return run;
 }
 

@@ -42,6 +42,10 @@ inline constexpr std::array<std::string_view, 5> kCollapseSignals = {
 inline constexpr std::array<std::string_view, 5> kTimeParts = {"learn", "valid", "probe",
                                                                "checkpoint", "data_wait"};
 
+/// The probes of --probe, in the order of `kExtraProbes`: (entry of the line, its number).
+inline constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kExtraProbes = {
+    {{"eigenvalue", "largest"}, {"gap", "gap"}, {"alignment", "cosine"}}};
+
 struct SplitResult {
   double loss = 0.0;
   double error = 0.0;  ///< one minus accuracy, 0..1
@@ -70,6 +74,7 @@ struct Epoch {
   std::array<std::vector<double>, kProbeSeries.size()> probe;  ///< one a layer
   std::vector<double> stable_rank;                             ///< mean of both sides, one a layer
   std::size_t failed_layers = 0;
+  std::array<std::optional<double>, kExtraProbes.size()> extra;  ///< where measured
   double seconds = 0.0;
   std::array<double, kTimeParts.size()> seconds_parts{};
 };
@@ -97,7 +102,10 @@ struct Run {
   std::vector<std::pair<std::string, std::string>> images;  ///< split and count, as JSON text
   std::vector<std::pair<std::string, std::string>> config;  ///< option and value, sorted by option
   std::vector<Layer> layers;
-  std::vector<Epoch> epochs;                      ///< at least one, numbered 0, 1, ...
+  std::vector<Epoch> epochs;  ///< at least one, numbered 0, 1, ...
+  std::string stopped;        ///< why a rule ended it before its last epoch, or empty
+  std::size_t kept_epoch =
+      0;  ///< of a search: whose genotype is the result; the last unless stopped
   std::vector<std::string> notes;                 ///< what was tolerated while reading
   std::string network;                            ///< of a training: "cells" or the name in the zoo
   std::optional<space::Genotype> model_genotype;  ///< of a training of a network of cells

@@ -6,6 +6,7 @@
 #include <string>
 
 #include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -135,6 +136,24 @@ TEST_F(ReadRun, ReadsATraining) {
   ASSERT_NE(run.cell(), nullptr);
   EXPECT_EQ(run.cell()->nodes(), 1);
   EXPECT_EQ(run.epochs[0].seconds_parts[0], 28.5);
+}
+
+TEST_F(ReadRun, TakesTheCellThatAnEarlyStopKeeps) {
+  json head = sample_head();
+  head["stopped"] = {{"why", "it grew"}, {"genotype_epoch", 0}};
+  json last = sample_epoch(1);
+  last["genotype"]["normal"]["genes"][0][0] = "skip_connect";
+  write_run(folder(), head, {sample_epoch(0), last});
+  const report::Run run = read_run(folder());
+  EXPECT_EQ(run.stopped, "it grew");
+  EXPECT_EQ(run.cell()->normal.genes[0].primitive, space::Primitive::kMaxPool3x3);
+}
+
+TEST_F(ReadRun, RefusesAnEarlyStopThatKeepsAnEpochThereIsNot) {
+  json head = sample_head();
+  head["stopped"] = {{"why", "it grew"}, {"genotype_epoch", 1}};
+  write_run(folder(), head, {sample_epoch(0)});
+  EXPECT_THAT(complaint(), ::testing::HasSubstr("is 1 where epochs 0 to 0 are finished"));
 }
 
 TEST_F(ReadRun, RefusesAKindItDoesNotKnow) {

@@ -30,6 +30,7 @@
   ];
   const KIND_WORDS = {normal: "normal", reduce: "reduction"};
   const METRIC_WORDS = {stable_rank: "stable rank", rank: "rank", condition: "mapping condition"};
+  const EXTRA_PROBES = ["Largest eigenvalue of the Hessian in \u03b1", "Discretisation gap", "Alignment of training and validation gradients"];
   const SIGNALS = ["Kept edges without parameters", "Kept edges that are skips", "Kept edges that are pools",
     "Entropy of softmax(\u03b1), nats", "Margin of first over second"];
 
@@ -401,6 +402,19 @@
       ...kinds.map((kind) => ({label: KIND_WORDS[kind], color: ink, dash: kind === "normal" ? [] : [6, 4]}))]);
   }
 
+  /** The probes of --probe, one chart for each that some run has measured. */
+  function drawExtra() {
+    EXTRA_PROBES.forEach((title, probe) => {
+      const datasets = runs.flatMap((run, i) => run.extra[probe].length === 0 ? [] : [{
+        ...runDataset(i, run.name, [], []), data: run.extra[probe].map(([x, y]) => ({x, y})), pointRadius: 4}]);
+      if (datasets.length === 0) return;
+      const options = chartOptions("", undefined, probe === 1);
+      options.scales.y.min = undefined;  // gaps and cosines may be negative
+      draw(canvasIn("extra-charts", `extra-chart-${probe}`, title), datasets, options,
+        `${title}. ` + datasets.map((set) => `${set.label}: ${brief(last(set.data).y)} when last measured`).join("; "), "");
+    });
+  }
+
   // ---- controls ---------------------------------------------------------------------------------------------------
   function cellOptions() {
     const kinds = new Map();
@@ -443,6 +457,7 @@
   function drawAll() {
     if (searches) {
       drawCollapse();
+      drawExtra();
       drawAlpha();
       drawKept();
     }
