@@ -21,6 +21,7 @@
 #include "study/plan.hpp"
 #include "study/run_study.hpp"
 #include "study/study_file.hpp"
+#include "study/study_page.hpp"
 #include "study/tables.hpp"
 
 namespace probedarts::cli {
@@ -36,7 +37,8 @@ constexpr const char* kUsage =
     "memory\n"
     "       probedarts study run FILE --out FOLDER    carry it out, or go on with it\n"
     "       probedarts study status FOLDER            how far it is\n"
-    "       probedarts study tables FOLDER            what it found, with intervals and tests\n";
+    "       probedarts study tables FOLDER            what it found, with intervals and tests\n"
+    "       probedarts study report FOLDER            the same with figures, as one page\n";
 
 struct Request {
   std::string source;  ///< a study file, or the folder of a study
@@ -46,6 +48,7 @@ struct Request {
   study::RunStudyOptions run;
   std::string format = "markdown";
   std::string test = "sign-flip";
+  std::string figures;  ///< folder for SVG files
   bool measure = false;
   bool as_json = false;
 };
@@ -136,6 +139,11 @@ std::unique_ptr<CLI::App> make_study_parser(Request& request, const std::string&
   if (action == "tables") {
     app->add_option("--format", request.format, "markdown, csv or latex");
     app->add_option("--test", request.test, "sign-flip (exact, paired) or student (paired t)");
+    return app;
+  }
+  if (action == "report") {
+    app->add_option("--out", request.out, "the page; default: report.html in the study's folder");
+    app->add_option("--figures", request.figures, "folder for each figure as an SVG file");
     return app;
   }
   app->add_flag("--json", request.as_json, "print JSON");
@@ -409,6 +417,32 @@ int tables(Request& request) {
   return 0;
 }
 
+int report(Request& request) {
+  const std::string page = request.out;
+  request.out.clear();  // which elsewhere is the folder of a study
+  const Opened opened = open_study(request, "report");
+  if (opened.folder.path.empty()) {
+    throw UserError("study report: '" + request.source +
+                    "' is a file; give the folder of the study");
+  }
+  const study::Plan plan = study::make_plan(opened.study);
+  const study::Progress progress = progress_of(plan, opened.folder);
+  const study::Findings findings =
+      study::read_findings(opened.study.name, plan, progress, {}, opened.folder);
+  const study::Figures figures = study::draw_figures(plan, progress, opened.folder);
+  const fs::path target = page.empty() ? opened.folder.path / "report.html" : fs::path(page);
+  write_file_atomically(target, study::render_study_page(findings, figures, plan, progress));
+  if (!request.figures.empty()) {
+    std::error_code error;
+    fs::create_directories(request.figures, error);
+    for (const study::Figure& figure : figures.drawn) {
+      write_file_atomically(fs::path(request.figures) / (figure.name + ".svg"), figure.svg);
+    }
+  }
+  std::printf("%s\n", target.string().c_str());
+  return 0;
+}
+
 }  // namespace
 
 int run_study_command(std::vector<std::string> arguments) {
@@ -417,9 +451,10 @@ int run_study_command(std::vector<std::string> arguments) {
     std::fputs(kUsage, stdout);
     return 0;
   }
-  if (action != "plan" && action != "run" && action != "status" && action != "tables") {
+  if (action != "plan" && action != "run" && action != "status" && action != "tables" &&
+      action != "report") {
     throw UserError(
-        fmt::format("study: unknown action '{}'; use plan, run, status or tables", action));
+        fmt::format("study: unknown action '{}'; use plan, run, status, tables or report", action));
   }
   arguments.erase(arguments.begin());
   Request request;
@@ -430,7 +465,8 @@ int run_study_command(std::vector<std::string> arguments) {
   return action == "plan"     ? plan_study(request)
          : action == "run"    ? run_it(request)
          : action == "status" ? status(request)
-                              : tables(request);
+         : action == "tables" ? tables(request)
+                              : report(request);
 }
 
 }  // namespace probedarts::cli

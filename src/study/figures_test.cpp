@@ -1,0 +1,105 @@
+#include "study/figures.hpp"
+
+#include <cmath>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/errors.hpp"
+#include "core/files.hpp"
+#include "study/plot.hpp"
+#include "study/study_page.hpp"
+
+namespace probedarts::study {
+namespace {
+
+namespace fs = std::filesystem;
+
+const KnownFlags kKnown = {{}, {}, {"resnet18"}};
+
+class StudyFigures : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = fs::path(::testing::TempDir()) / "probedarts_figures_test";
+    fs::remove_all(folder_);
+    fs::create_directories(folder_);
+  }
+  void TearDown() override { fs::remove_all(folder_); }
+  fs::path folder_;
+};
+
+TEST(RoundTicks, CoverTheRangeInRoundSteps) {
+  EXPECT_THAT(round_ticks(0.0, 10.0), ::testing::ElementsAre(0, 2, 4, 6, 8, 10));
+  EXPECT_THAT(round_ticks(3.0, 3.0), ::testing::SizeIs(::testing::Ge(2)));
+  EXPECT_LE(round_ticks(0.13, 0.87).front(), 0.13);
+  EXPECT_GE(round_ticks(0.13, 0.87).back(), 0.87);
+}
+
+TEST(DrawPlot, EscapesNamesAndInterruptsLinesWhereThereIsNoNumber) {
+  const double nan = std::nan("");
+  const std::string svg = draw_plot_svg(
+      {"t", "x", "y", {{"a<b", {{"l", {0, 1, 2, 3}, {1, nan, 2, 3}, {}, 0, false, false}}}}});
+  EXPECT_THAT(svg, ::testing::HasSubstr("a&lt;b"));
+  EXPECT_THAT(svg, ::testing::Not(::testing::HasSubstr("nan")));
+  EXPECT_THAT(svg, ::testing::ContainsRegex("d=\"M[0-9. ]+M[0-9. ]+L[0-9. ]+\" fill=\"none\""));
+}
+
+TEST(DrawPlot, DrawsAnEmptyFrameWithoutNumbers) {
+  EXPECT_THAT(draw_plot_svg({"t", "x", "y", {{"p", {}}}}),
+              ::testing::Not(::testing::HasSubstr("nan")));
+}
+
+TEST(DrawPlot, HoldsZeroUnlessToldNotTo) {
+  Plot plot{"t", "x", "y", {{"p", {{"l", {0, 1}, {90, 91}, {}, 0, false, false}}}}};
+  EXPECT_THAT(draw_plot_svg(plot), ::testing::HasSubstr(">80</text>"));
+  plot.from_zero = false;
+  EXPECT_THAT(draw_plot_svg(plot), ::testing::HasSubstr(">90.2</text>"));
+  EXPECT_THAT(draw_plot_svg(plot), ::testing::Not(::testing::HasSubstr(">80</text>")));
+}
+
+TEST_F(StudyFigures, ReadErrorsOfWholeLinesAndLeaveOutTheLastBrokenOne) {
+  write_file_atomically(folder_ / "e",
+                        "{\"epoch\":0,\"train\":{\"loss\":9,\"error\":0.5},\"valid\":{\"loss\":9,"
+                        "\"error\":0.75},\"probe\":{\"error\":1}}\n"
+                        "{\"epoch\":1,\"train\":{\"error\":0},\"valid\":{\"error\":1}}\n{\"epo");
+  const ErrorCurves curves = read_error_curves(folder_ / "e");
+  EXPECT_THAT(curves.train, ::testing::ElementsAre(0.5, 0.0));
+  EXPECT_THAT(curves.valid, ::testing::ElementsAre(0.75, 1.0));
+}
+
+TEST_F(StudyFigures, RefuseALineWithoutErrors) {
+  write_file_atomically(folder_ / "e", "{\"epoch\":0}\n");
+  try {
+    read_error_curves(folder_ / "e");
+    FAIL() << "accepted";
+  } catch (const UserError& error) {
+    EXPECT_EQ(std::string(error.what()), "run folder: line 1 of '" + (folder_ / "e").string() +
+                                             "' has no training and validation error; restore the "
+                                             "file or repeat the run");
+  }
+}
+
+TEST_F(StudyFigures, DrawCellsFromRecordsAndCountFoldersThatAreGone) {
+  const Plan plan = make_plan(
+      parse_study("phases = \"search\"\nseeds = [1, 2]\n[grid]\ndata = \"d\"\n", "s.toml", kKnown));
+  Progress progress{{TaskState::kDone, TaskState::kFailed}, std::vector<Record>(2)};
+  progress.records[0].result =
+      "{\"valid_error\": 0.25, \"genotype_text\": \"Genotype(normal=[('sep_conv_3x3', 0), "
+      "('skip_connect', 1)], normal_concat=range(2, 3), reduce=[('max_pool_3x3', 0), "
+      "('skip_connect', 1)], reduce_concat=range(2, 3))\"}";
+  progress.records[1].reason = "loss < is > nan";
+  const Figures figures = draw_figures(plan, progress, {folder_, {}});
+  ASSERT_EQ(figures.drawn.size(), 2U);
+  EXPECT_EQ(figures.drawn[0].name, "figure-6-row1-normal");
+  EXPECT_EQ(figures.folders_left_out, 1U);
+  const std::string page =
+      render_study_page(read_findings("a<b", plan, progress, {}), figures, plan, progress);
+  EXPECT_THAT(page, ::testing::HasSubstr("<h1>a&lt;b</h1>"));
+  EXPECT_THAT(page, ::testing::HasSubstr("1 done, 1 failed, 0 blocked of 2 runs."));
+  EXPECT_THAT(page, ::testing::HasSubstr("loss &lt; is &gt; nan"));
+  EXPECT_THAT(page, ::testing::HasSubstr("<td>75.00 (1 run)</td>"));
+  EXPECT_THAT(page, ::testing::HasSubstr("1 finished searches are not drawn"));
+}
+
+}  // namespace
+}  // namespace probedarts::study

@@ -1,0 +1,202 @@
+#include "study/plot.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "core/escape.hpp"
+
+namespace probedarts::study {
+namespace {
+
+constexpr double kWidth = 380.0, kHeight = 220.0;  // of the area of a panel's lines
+constexpr double kLeft = 68.0, kTop = 30.0, kBottom = 46.0, kRight = 18.0, kLegendLine = 18.0;
+constexpr std::array kColors = {"#0072b2", "#d55e00", "#009e73", "#b3539a",
+                                "#a87400", "#4fa9de", "#7f7f7f", "#8c564b"};
+
+struct Range {
+  double low = std::numeric_limits<double>::infinity();
+  double high = -std::numeric_limits<double>::infinity();
+  void hold(double value) {
+    if (std::isfinite(value)) {
+      low = std::min(low, value);
+      high = std::max(high, value);
+    }
+  }
+};
+
+struct Frame {
+  double left, top;  ///< of the panel's area of lines
+  std::vector<double> x_ticks, y_ticks;
+
+  double x(double value) const {
+    return left + kWidth * (value - x_ticks.front()) / (x_ticks.back() - x_ticks.front());
+  }
+  double y(double value) const {
+    return top + kHeight * (y_ticks.back() - value) / (y_ticks.back() - y_ticks.front());
+  }
+};
+
+const char* color_of(int style) {
+  return kColors[static_cast<std::size_t>(style) % kColors.size()];
+}
+
+std::string text(double x, double y, const char* anchor, const std::string& words) {
+  return fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\">{}</text>\n", x, y, anchor,
+                     escape_html(words));
+}
+
+std::string marker(double x, double y, int style) {
+  constexpr std::array kShapes = {"M-3 -3H3V3H-3Z", "M0 -4L4 3H-4Z", "M0 -4L4 0L0 4L-4 0Z",
+                                  "M-4 -3H4L0 4Z"};
+  return fmt::format("<path transform=\"translate({:.1f} {:.1f})\" d=\"{}\" fill=\"{}\"/>\n", x, y,
+                     kShapes[static_cast<std::size_t>(style) % kShapes.size()], color_of(style));
+}
+
+std::string band(const Series& line, const Frame& frame) {
+  std::string upper, lower;
+  for (std::size_t i = 0; i < line.spread.size(); ++i) {
+    if (std::isfinite(line.y[i]) && std::isfinite(line.spread[i])) {
+      const double x = frame.x(line.x[i]);
+      upper += fmt::format("{:.1f},{:.1f} ", x, frame.y(line.y[i] + line.spread[i]));
+      lower.insert(0, fmt::format("{:.1f},{:.1f} ", x, frame.y(line.y[i] - line.spread[i])));
+    }
+  }
+  return upper.empty() ? ""
+                       : fmt::format("<polygon points=\"{}{}\" fill=\"{}\" opacity=\"0.18\"/>\n",
+                                     upper, lower, color_of(line.style));
+}
+
+std::string draw_line(const Series& line, const Frame& frame) {
+  std::string svg = band(line, frame);
+  std::string path, marks;
+  bool pen_down = false;
+  const std::size_t every = line.marked ? 1 : std::max<std::size_t>(1, line.x.size() / 6);
+  for (std::size_t i = 0; i < line.x.size(); ++i) {
+    const bool here = std::isfinite(line.x[i]) && std::isfinite(line.y[i]);
+    if (here) {
+      const double x = frame.x(line.x[i]), y = frame.y(line.y[i]);
+      path += fmt::format("{}{:.1f} {:.1f}", pen_down ? "L" : "M", x, y);
+      if ((i + static_cast<std::size_t>(line.style)) % every == 0) {
+        marks += marker(x, y, line.style);
+      }
+    }
+    pen_down = here;
+  }
+  return svg +
+         fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.7\"{}/>\n", path,
+                     color_of(line.style), line.dashed ? " stroke-dasharray=\"6 4\"" : "") +
+         marks;
+}
+
+std::string draw_axes(const Plot& plot, const Panel& panel, const Frame& frame) {
+  std::string svg;
+  const double bottom = frame.top + kHeight;
+  for (const double tick : frame.y_ticks) {
+    svg += fmt::format("<path d=\"M{:.1f} {:.1f}h{}\" stroke=\"currentColor\" opacity=\"0.18\"/>\n",
+                       frame.left, frame.y(tick), kWidth) +
+           text(frame.left - 6, frame.y(tick) + 4, "end", fmt::format("{:.6g}", tick));
+  }
+  for (const double tick : frame.x_ticks) {
+    svg += fmt::format("<path d=\"M{:.1f} {:.1f}v4\" stroke=\"currentColor\"/>\n", frame.x(tick),
+                       bottom) +
+           text(frame.x(tick), bottom + 17, "middle", fmt::format("{:.6g}", tick));
+  }
+  svg += fmt::format("<path d=\"M{:.1f} {:.1f}v{}h{}\" fill=\"none\" stroke=\"currentColor\"/>\n",
+                     frame.left, frame.top, kHeight, kWidth);
+  svg += text(frame.left + kWidth / 2, bottom + 34, "middle", plot.x_label);
+  svg += fmt::format(
+      "<text transform=\"translate({:.1f} {:.1f}) rotate(-90)\" text-anchor=\"middle\">{}</text>\n",
+      frame.left - 52, frame.top + kHeight / 2, escape_html(plot.y_label));
+  return svg + fmt::format("<g font-weight=\"bold\">{}</g>\n",
+                           text(frame.left, frame.top - 10, "start", panel.title));
+}
+
+std::string draw_legend(const Panel& panel, const Frame& frame) {
+  std::string svg;
+  double y = frame.top + kHeight + kBottom + 8;
+  for (const Series& line : panel.lines) {
+    if (!line.label.empty()) {
+      svg += fmt::format("<path d=\"M{:.1f} {:.1f}h30\" stroke=\"{}\" stroke-width=\"1.7\"{}/>\n",
+                         frame.left, y - 4, color_of(line.style),
+                         line.dashed ? " stroke-dasharray=\"6 4\"" : "") +
+             marker(frame.left + 15, y - 4, line.style) +
+             text(frame.left + 38, y, "start", line.label);
+      y += kLegendLine;
+    }
+  }
+  return svg;
+}
+
+}  // namespace
+
+std::vector<double> round_ticks(double low, double high) {
+  if (!(high > low)) {
+    high = low + (low == 0.0 ? 1.0 : std::abs(low));
+  }
+  const double rough = (high - low) / 5.0;
+  const double unit = std::pow(10.0, std::floor(std::log10(rough)));
+  const double step = unit * (rough <= unit       ? 1.0
+                              : rough <= 2 * unit ? 2.0
+                              : rough <= 5 * unit ? 5.0
+                                                  : 10.0);
+  std::vector<double> ticks;
+  const auto first = static_cast<long long>(std::floor(low / step + 1e-9));
+  const auto last = static_cast<long long>(std::ceil(high / step - 1e-9));
+  for (long long i = first; i <= last; ++i) {
+    ticks.push_back(static_cast<double>(i) * step);
+  }
+  return ticks;
+}
+
+std::string draw_plot_svg(const Plot& plot) {
+  Range x, y;
+  std::size_t legend_lines = 0;
+  for (const Panel& panel : plot.panels) {
+    std::size_t labels = 0;
+    for (const Series& line : panel.lines) {
+      labels += !line.label.empty();
+      for (std::size_t i = 0; i < line.x.size(); ++i) {
+        const double spread = i < line.spread.size() ? line.spread[i] : 0.0;
+        x.hold(line.x[i]);
+        y.hold(line.y[i] - spread);
+        y.hold(line.y[i] + spread);
+      }
+    }
+    legend_lines = std::max(legend_lines, labels);
+  }
+  if (!(x.low <= x.high) || !(y.low <= y.high)) {
+    x = y = {0.0, 1.0};
+  }
+  if (plot.from_zero) {
+    y.hold(0.0);
+  }
+  const std::size_t columns =
+      std::min<std::size_t>(2, std::max<std::size_t>(1, plot.panels.size()));
+  const double wide = kLeft + kWidth + kRight;
+  const double tall =
+      kTop + kHeight + kBottom + kLegendLine * static_cast<double>(legend_lines) + 8;
+  const double rows =
+      std::ceil(static_cast<double>(plot.panels.size()) / static_cast<double>(columns));
+  std::string svg = fmt::format(
+      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0} {1}\" width=\"{0}\" "
+      "height=\"{1}\" role=\"img\" font-family=\"sans-serif\" font-size=\"12\" "
+      "fill=\"currentColor\"><title>{2}</title>\n",
+      wide * static_cast<double>(columns), tall * rows, escape_html(plot.title));
+  for (std::size_t p = 0; p < plot.panels.size(); ++p) {
+    const Frame frame{kLeft + wide * static_cast<double>(p % columns),
+                      kTop + tall * static_cast<double>(p / columns), round_ticks(x.low, x.high),
+                      round_ticks(y.low, y.high)};
+    svg += draw_axes(plot, plot.panels[p], frame);
+    for (const Series& line : plot.panels[p].lines) {
+      svg += draw_line(line, frame);
+    }
+    svg += draw_legend(plot.panels[p], frame);
+  }
+  return svg + "</svg>\n";
+}
+
+}  // namespace probedarts::study

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+/// Plain line charts as SVG text, for print and for pages without script.
+namespace probedarts::study {
+
+/// One line. Points that are not finite interrupt it.
+struct Series {
+  std::string label;           ///< empty: not in the legend
+  std::vector<double> x, y;    ///< equally many
+  std::vector<double> spread;  ///< half height of a band around y; empty: no band
+  int style = 0;               ///< colour and marker, modulo their number
+  bool dashed = false;
+  bool marked = false;  ///< a marker at every point, else at few
+};
+
+struct Panel {
+  std::string title;
+  std::vector<Series> lines;
+};
+
+/// A figure: panels side by side, two in a row, that share the scales of both axes.
+struct Plot {
+  std::string title;  ///< for readers who do not see it
+  std::string x_label, y_label;
+  std::vector<Panel> panels;
+  bool from_zero = true;  ///< whether y holds 0, so that small differences look small
+};
+
+/// Axes, grid, bands, lines, markers and a legend below each panel, as one self-contained SVG
+/// element. Text takes `currentColor`; lines have Okabe & Ito's colours in a middle lightness, and
+/// a marker each, so that grey prints tell them too. The same plot gives the same bytes.
+std::string draw_plot_svg(const Plot& plot);
+
+/// About five round numbers that cover the range, both ends included: steps of 1, 2 or 5 times a
+/// power of ten. \param low, high  finite, low <= high.
+std::vector<double> round_ticks(double low, double high);
+
+}  // namespace probedarts::study

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <string>
+
+#include "study/figures.hpp"
+#include "study/plan.hpp"
+#include "study/run_study.hpp"
+#include "study/tables.hpp"
+
+namespace probedarts::study {
+
+/// One self-contained HTML page of a study: states of its runs, table of all measures, figures,
+/// comparisons in words, rank correlations. No script, nothing fetched. All text from files is
+/// escaped. The same study gives the same bytes.
+std::string render_study_page(const Findings& findings, const Figures& figures, const Plan& plan,
+                              const Progress& progress);
+
+}  // namespace probedarts::study
