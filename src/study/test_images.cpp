@@ -67,6 +67,7 @@ std::vector<double> sums_of_groups(std::span<const double> values,
     sums[groups[i]] += values[i];
   }
   std::vector<double> list;
+  list.reserve(sums.size());
   for (const auto& [group, sum] : sums) {
     list.push_back(sum);
   }
