@@ -2,6 +2,8 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <utility>
+#include <variant>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -23,6 +25,7 @@ using json = nlohmann::ordered_json;
 
 struct Request {
   learn::EvaluateConfig config;
+  std::vector<std::string> runs;
   std::vector<int> sizes;
   std::string predictions;
   bool as_json = false;
@@ -31,8 +34,8 @@ struct Request {
 std::unique_ptr<CLI::App> make_evaluate_parser(Request& request) {
   auto app = make_parser("Measures a trained network on a split of a data set (docs/evaluate.md).",
                          "probedarts evaluate");
-  app->add_option("run", request.config.model.run,
-                  "run folder of a training: its best weights, on its own data");
+  app->add_option("run", request.runs,
+                  "run folders of trainings: the best weights of each, on its own data");
   for_each_option(request.config, [&](const char* key, auto& field, const char* help) {
     add_option(*app, key, field, help);
   });
@@ -142,7 +145,14 @@ json multi_json(const learn::Evaluation& evaluation, const std::vector<std::stri
   return {{"classes", classes}, {"together", report_json(evaluation.thresholded->together)}};
 }
 
-json to_json(const learn::EvaluatedModel& result, const Request& request) {
+/// One request with what came of it.
+struct Answer {
+  Request request;
+  learn::EvaluatedModel result;
+};
+
+json to_json(const Answer& answer) {
+  const auto& [request, result] = answer;
   json sizes = json::array();
   for (const learn::Evaluation& evaluation : result.evaluations) {
     json entry = {{"size", evaluation.size_px},
@@ -163,15 +173,24 @@ json to_json(const learn::EvaluatedModel& result, const Request& request) {
 
 std::string share(double value) { return std::isnan(value) ? "-" : fmt::format("{:.4f}", value); }
 
-Table measure_table(const std::vector<learn::Evaluation>& evaluations) {
+/// All measures, one below the other; which model each is of only where there are several.
+Table measure_table(const std::vector<Answer>& answers) {
   Table table{{"size", "measure", "value", "95 % interval"}, {}};
-  for (const learn::Evaluation& evaluation : evaluations) {
-    for (const learn::Measure& measure : evaluation.measures) {
-      table.rows.push_back({fmt::format("{} px", evaluation.size_px), measure.label,
-                            share(measure.value),
-                            measure.interval ? fmt::format("{} to {}", share(measure.interval->low),
-                                                           share(measure.interval->high))
-                                             : ""});
+  if (answers.size() > 1) {
+    table.head.insert(table.head.begin(), "model");
+  }
+  for (const Answer& answer : answers) {
+    for (const learn::Evaluation& evaluation : answer.result.evaluations) {
+      for (const learn::Measure& measure : evaluation.measures) {
+        table.rows.push_back(
+            {fmt::format("{} px", evaluation.size_px), measure.label, share(measure.value),
+             measure.interval ? fmt::format("{} to {}", share(measure.interval->low),
+                                            share(measure.interval->high))
+                              : ""});
+        if (answers.size() > 1) {
+          table.rows.back().insert(table.rows.back().begin(), answer.request.config.model.run);
+        }
+      }
     }
   }
   return table;
@@ -214,13 +233,13 @@ Table multi_table(const learn::Evaluation& evaluation, const std::vector<std::st
   return table;
 }
 
-void print_result(const learn::EvaluatedModel& result, const Request& request) {
+void print_classes(const Answer& answer) {
+  const auto& [request, result] = answer;
   const std::vector<std::string>& names = result.card.classes;
-  print_table(measure_table(result.evaluations));
   for (const learn::Evaluation& evaluation : result.evaluations) {
     std::printf(
-        "\n%d px, %zu images of split %s%s, %.0f images/s\n", evaluation.size_px, evaluation.images,
-        request.config.split.c_str(),
+        "\n%s, %d px, %zu images of split %s%s, %.0f images/s\n", result.checkpoint.c_str(),
+        evaluation.size_px, evaluation.images, request.config.split.c_str(),
         evaluation.groups == 0 ? "" : fmt::format(" in {} groups", evaluation.groups).c_str(),
         evaluation.images_per_second);
     if (evaluation.confusion) {
@@ -233,63 +252,107 @@ void print_result(const learn::EvaluatedModel& result, const Request& request) {
   }
 }
 
-void write_predictions(const std::string& path, const learn::EvaluatedModel& result) {
-  const std::vector<std::string>& classes = result.card.classes;
+/// \throws UserError when the models have different classes, which are the columns.
+std::string predictions_csv(const std::vector<Answer>& answers) {
+  const std::vector<std::string>& classes = answers.front().result.card.classes;
   std::vector<std::string> head = {"size", "image", "truth"};
+  if (answers.size() > 1) {
+    head.insert(head.begin(), "model");
+  }
   for (const char* what : {"logit ", "probability "}) {
     for (const std::string& name : classes) {
       head.push_back(what + name);
     }
   }
   std::string text = csv_line(head);
-  for (std::size_t e = 0; e < result.predictions.size(); ++e) {
-    const learn::Predictions& p = result.predictions[e];
-    for (std::size_t i = 0; i < p.images(); ++i) {
-      std::string truth;
-      std::vector<std::string> row = {std::to_string(result.evaluations[e].size_px), p.names[i]};
-      for (std::size_t c = 0; c < classes.size(); ++c) {
-        if (p.table().at(i, c) != 0) {
-          truth += (truth.empty() ? "" : " ") + classes[c];
+  for (const Answer& answer : answers) {
+    if (answer.result.card.classes != classes) {
+      throw UserError(
+          fmt::format("--predictions: '{}' has other classes than '{}'; write one file "
+                      "for each",
+                      answer.request.config.model.run, answers.front().request.config.model.run));
+    }
+    for (std::size_t e = 0; e < answer.result.predictions.size(); ++e) {
+      const learn::Predictions& p = answer.result.predictions[e];
+      for (std::size_t i = 0; i < p.images(); ++i) {
+        std::string truth;
+        std::vector<std::string> row;
+        if (answers.size() > 1) {
+          row.push_back(answer.request.config.model.run);
         }
-      }
-      row.push_back(truth);
-      for (const std::vector<float>* values : {&p.logits, &p.probabilities}) {
+        row.push_back(std::to_string(answer.result.evaluations[e].size_px));
+        row.push_back(p.names[i]);
         for (std::size_t c = 0; c < classes.size(); ++c) {
-          row.push_back(fmt::format("{}", (*values)[i * classes.size() + c]));
+          if (p.table().at(i, c) != 0) {
+            truth += (truth.empty() ? "" : " ") + classes[c];
+          }
         }
+        row.push_back(truth);
+        for (const std::vector<float>* values : {&p.logits, &p.probabilities}) {
+          for (std::size_t c = 0; c < classes.size(); ++c) {
+            row.push_back(fmt::format("{}", (*values)[i * classes.size() + c]));
+          }
+        }
+        text += csv_line(row);
       }
-      text += csv_line(row);
     }
   }
-  write_file_atomically(path, text);
+  return text;
+}
+
+/// What to evaluate, in order: a request for each run, or the one for a checkpoint.
+/// \returns  the exit code instead where the flags ask for help or are wrong.
+std::variant<std::vector<Request>, int> read_requests(std::vector<std::string> arguments) {
+  Request first;  // to learn which runs are meant
+  arguments = with_flag_values(std::move(arguments), first.config);
+  if (const auto code = parse(*make_evaluate_parser(first), arguments)) {
+    return *code;
+  }
+  if (first.runs.empty()) {
+    return std::vector<Request>{first};
+  }
+  std::vector<Request> requests;
+  for (const std::string& run : first.runs) {
+    std::vector<std::string> own = arguments;
+    if (!raw_value(arguments, "--data")) {
+      const std::vector<std::string> stored = flags_of_run(run);
+      own.insert(own.begin(), stored.begin(), stored.end());
+    }
+    requests.emplace_back();
+    parse(*make_evaluate_parser(requests.back()), own);
+    requests.back().config.model.run = run;
+  }
+  return requests;
 }
 
 }  // namespace
 
 int run_evaluate_command(std::vector<std::string> arguments) {
-  Request request;
-  arguments = with_flag_values(std::move(arguments), request.config);
-  {
-    Request first;  // to learn which run is meant
-    const auto app = make_evaluate_parser(first);
-    if (const auto code = parse(*app, arguments)) {
-      return *code;
-    }
-    if (!first.config.model.run.empty() && !raw_value(arguments, "--data")) {
-      const std::vector<std::string> stored = flags_of_run(first.config.model.run);
-      arguments.insert(arguments.begin(), stored.begin(), stored.end());
-    }
+  auto read = read_requests(std::move(arguments));
+  if (const int* code = std::get_if<int>(&read)) {
+    return *code;
   }
-  parse(*make_evaluate_parser(request), arguments);
-  resolve_genotype(request.config.model.network);
-  const learn::EvaluatedModel result = learn::evaluate_model(request.config, request.sizes);
-  if (!request.predictions.empty()) {
-    write_predictions(request.predictions, result);
+  std::vector<Answer> answers;
+  for (Request& request : std::get<std::vector<Request>>(read)) {
+    resolve_genotype(request.config.model.network);
+    learn::EvaluatedModel result = learn::evaluate_model(request.config, request.sizes);
+    answers.push_back({std::move(request), std::move(result)});
   }
-  if (request.as_json) {
-    std::printf("%s\n", to_json(result, request).dump(1).c_str());
-  } else {
-    print_result(result, request);
+  const Request& asked = answers.front().request;
+  if (!asked.predictions.empty()) {
+    write_file_atomically(asked.predictions, predictions_csv(answers));
+  }
+  if (asked.as_json) {
+    json printed = json::array();
+    for (const Answer& answer : answers) {
+      printed.push_back(to_json(answer));
+    }
+    std::printf("%s\n", (answers.size() == 1 ? printed[0] : printed).dump(1).c_str());
+    return 0;
+  }
+  print_table(measure_table(answers));
+  for (const Answer& answer : answers) {
+    print_classes(answer);
   }
   return 0;
 }
