@@ -224,11 +224,32 @@ std::optional<int> runs_needed(double mean, double sd, double level,
   const auto enough = [&](int runs) {
     return paired_t_power(runs, effect, level) >= options.power;
   };
-  if (!enough(kMostRuns)) {
-    return std::nullopt;
+  // Were the sd known, ((z_level + z_power) / effect)^2 runs would do; z_level^2 / 2 more make up
+  // for guessing it. From there a few steps reach both sides of the answer, since power grows with
+  // runs; halving what lies between finds it.
+  const double z_level = student_quantile(1.0 - level / 2.0, kMostRuns);
+  const double z_power = student_quantile(options.power, kMostRuns);
+  const double root = (z_level + z_power) / effect;
+  const int guess = static_cast<int>(
+      std::clamp(root * root + z_level * z_level / 2.0, 2.0, static_cast<double>(kMostRuns)));
+  int few = 1;  // never enough
+  int many = guess;
+  int step = 1 + guess / 1000;
+  if (enough(guess)) {
+    for (few = std::max(1, guess - step); few > 1 && enough(few); few = std::max(1, few - step)) {
+      many = few;
+      step *= 2;
+    }
+  } else {
+    do {
+      if (many == kMostRuns) {
+        return std::nullopt;
+      }
+      few = many;
+      many = step < kMostRuns - many ? many + step : kMostRuns;
+      step *= 2;
+    } while (!enough(many));
   }
-  int few = 1;  // power grows with runs, so halving the range finds the least
-  int many = kMostRuns;
   while (many - few > 1) {
     const int middle = few + (many - few) / 2;
     (enough(middle) ? many : few) = middle;

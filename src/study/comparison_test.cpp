@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "study/student.hpp"
+
 namespace probedarts::study {
 namespace {
 
@@ -144,6 +146,20 @@ TEST(CompareRows, SaysWhenNothingIsPaired) {
       all[1].sentence,
       "A and C are not distinguishable with 1 paired run: +10.00 points, p = 1 after correction "
       "for 2 comparisons; at least two are needed to say more.");
+}
+
+TEST(RunsNeeded, IsTheLeastNumberWithThePowerAskedFor) {
+  CompareOptions options;
+  options.test = PairedTest::kStudent;
+  for (const double effect : {0.01, 0.1, 0.3, 0.7, 1.5, 4.0}) {
+    for (const double level : {0.05, 0.05 / 4950}) {
+      const int runs = runs_needed(effect, 1.0, level, options).value();
+      EXPECT_GE(paired_t_power(runs, effect, level), options.power) << effect << ' ' << level;
+      EXPECT_TRUE(runs == 2 || paired_t_power(runs - 1, effect, level) < options.power)
+          << effect << ' ' << level;
+    }
+  }
+  EXPECT_FALSE(runs_needed(1e-6, 1.0, 0.05, options));
 }
 
 }  // namespace
