@@ -3,12 +3,44 @@
 #include <cmath>
 #include <utility>
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/softmax.h>
 #include <ATen/ops/zeros_like.h>
 
 #include "core/errors.hpp"
 
 namespace probedarts::learn {
+namespace {
+
+/// Puts what an iteration sees in the place of alpha while it lives.
+class SeenAlpha {
+ public:
+  SeenAlpha(nets::NetworkState& network, const AlphaView& view)
+      : network_(network), own_(network.alpha) {
+    if (view.noise.defined()) {
+      network.alpha = own_.add(view.noise).div(view.temperature);
+    }
+  }
+  ~SeenAlpha() { network_.alpha = own_; }
+  SeenAlpha(const SeenAlpha&) = delete;
+  SeenAlpha& operator=(const SeenAlpha&) = delete;
+
+ private:
+  nets::NetworkState& network_;
+  at::Tensor own_;
+};
+
+}  // namespace
+
+at::Tensor gumbel_noise(const at::Tensor& like, Stream stream) {
+  constexpr double kSmallest = 0x1p-54;  // half of the finest u: log 0 is not finite
+  at::Tensor noise = at::empty(like.sizes(), at::kDouble);
+  for (std::int64_t i = 0; i < noise.numel(); ++i) {
+    noise.data_ptr<double>()[i] = -std::log(-std::log(stream.uniform() + kSmallest));
+  }
+  return noise.to(like.scalar_type());
+}
+
 SearchState start_search(nets::NetworkState network) {
   SearchState state;
   state.momentum = at::zeros_like(network.weights);
@@ -87,7 +119,14 @@ ArchitectureGradient BilevelLearner::architecture_gradient(SearchState& state,
 LossResult BilevelLearner::alpha_step(SearchState& state, const LabelledBatch& train,
                                       const LabelledBatch& valid, std::span<const double> rates,
                                       const AlphaView& view) {
-  ArchitectureGradient gradient = architecture_gradient(state, train, valid, rates);
+  ArchitectureGradient gradient;
+  {
+    const SeenAlpha seen(state.network, view);
+    gradient = architecture_gradient(state, train, valid, rates);
+  }
+  if (view.noise.defined()) {
+    gradient.total = gradient.total.div(view.temperature);
+  }
   if (view.logit_decay != 0.0) {
     const at::Tensor& alpha = state.network.alpha;
     const double rows = static_cast<double>(alpha.size(0) * alpha.size(1));
@@ -99,7 +138,8 @@ LossResult BilevelLearner::alpha_step(SearchState& state, const LabelledBatch& t
 }
 
 LossResult BilevelLearner::weight_step(SearchState& state, const LabelledBatch& train,
-                                       std::span<const double> rates) {
+                                       std::span<const double> rates, const AlphaView& view) {
+  const SeenAlpha seen(state.network, view);
   return weights_.step(state.network, {state.momentum, state.momentum_started}, train, rates);
 }
 

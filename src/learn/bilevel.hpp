@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "core/random.hpp"
 #include "learn/loss.hpp"
 #include "learn/weight_step.hpp"
 #include "nets/executor.hpp"
@@ -36,7 +37,16 @@ struct AlphaView {
   ///     L_valid + logit_decay * mean over edges of log sum_k exp(alpha_k),
   /// whose gradient, logit_decay / edges * softmax(alpha), pulls each logit by what it has.
   double logit_decay = 0.0;
+  /// Gumbel noise G, as alpha; undefined: no sampling. With it the passes of the iteration see the
+  /// edge weights softmax((alpha + G) / temperature), a sample of the concrete distribution
+  /// (Maddison et al. and Jang et al., ICLR 2017; Xie et al., "SNAS", ICLR 2019), and the gradient
+  /// in alpha is that through it.
+  at::Tensor noise;
+  double temperature = 1.0;
 };
+
+/// -log(-log u) for each entry of alpha, u uniform from the stream.
+at::Tensor gumbel_noise(const at::Tensor& like, Stream stream);
 
 /// Everything the two optimisers change, and all a checkpoint has to keep of them.
 struct SearchState {
@@ -85,7 +95,7 @@ class BilevelLearner {
   /// The weight step: gradient on `train`, clipped, through SGD with momentum. \returns loss on
   /// `train`.
   LossResult weight_step(SearchState& state, const LabelledBatch& train,
-                         std::span<const double> rates);
+                         std::span<const double> rates, const AlphaView& view = {});
 
   /// Of the weights, before clipping.
   double last_gradient_norm() const { return weights_.last_gradient_norm(); }

@@ -178,12 +178,13 @@ class Search {
     while (const std::optional<OwnedBatch> train = data_.next_train()) {
       if (!progress.alpha_done) {
         const OwnedBatch valid = data_.alpha_batch(progress.alpha_steps);
-        learner_.alpha_step(now_.state, train->tensors, valid.tensors, used_rates, alpha_view());
+        learner_.alpha_step(now_.state, train->tensors, valid.tensors, used_rates, alpha_view(0));
         ++progress.alpha_steps;
         progress.alpha_done = true;
         stop_if_asked();
       }
-      const LossResult loss = learner_.weight_step(now_.state, train->tensors, used_rates);
+      const LossResult loss =
+          learner_.weight_step(now_.state, train->tensors, used_rates, alpha_view(1));
       progress.alpha_done = false;
       progress.add(loss, train->tensors.count());
       bar.advance(static_cast<std::uint64_t>(train->tensors.count()));
@@ -191,9 +192,18 @@ class Search {
     }
   }
 
-  AlphaView alpha_view() const {
+  /// \param half  of the iteration: 0 the architecture step, 1 the weight step.
+  AlphaView alpha_view(std::uint64_t half) const {
     AlphaView view;
     view.logit_decay = config_.beta_decay * training_share();
+    if (config_.gumbel > 0.0) {
+      view.temperature =
+          config_.gumbel + (config_.gumbel_final - config_.gumbel) * training_share();
+      view.noise = gumbel_noise(
+          now_.state.network.alpha,
+          Stream(config_.seed, "gumbel", static_cast<std::uint64_t>(now_.progress.epoch),
+                 2 * now_.progress.step + half));
+    }
     return view;
   }
 

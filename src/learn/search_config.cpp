@@ -65,6 +65,10 @@ void validate(const SearchConfig& config) {
   check_range("alpha-lr", config.alpha_lr, 0.0, 1000.0);
   check_range("alpha-weight-decay", config.alpha_weight_decay, 0.0, 1.0);
   check_range("beta-decay", config.beta_decay, 0.0, 1000.0);
+  if (config.gumbel != 0.0) {  // hotter is uniform, colder overflows float32 in alpha / temperature
+    check_range("gumbel", config.gumbel, 0.001, 1000.0);
+  }
+  check_range("gumbel-final", config.gumbel_final, 0.001, 1000.0);
   validate_probes(config);
   validate(static_cast<const RunOptions&>(config));
   const space::NetworkSpec spec = network_spec(config, 2);

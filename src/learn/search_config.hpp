@@ -31,6 +31,8 @@ struct SearchConfig : DataOptions, WeightOptions, RunOptions {
   double alpha_lr = 3e-4;
   double alpha_weight_decay = 1e-3;
   double beta_decay = 0.0;
+  double gumbel = 0.0;
+  double gumbel_final = 0.1;
   // probes and what they may decide
   std::vector<std::string> probe;
   int probe_every = 1;
@@ -67,6 +69,9 @@ void for_each_option(Config& c, Visit&& visit) {
   visit(
       "beta-decay", c.beta_decay,
       "weight of the mean log-sum-exp of alpha's rows in the last epoch, risen to from 0; 0: off");
+  visit("gumbel", c.gumbel,
+        "sample edge weights by Gumbel-softmax: temperature in the first epoch; 0: off");
+  visit("gumbel-final", c.gumbel_final, "gumbel: temperature in the last epoch");
   visit("probe", c.probe,
         "more probes, from eigenvalue, gap, alignment; each costs passes (docs/probes.md)");
   visit("probe-every", c.probe_every, "epochs from one measurement of --probe to the next");

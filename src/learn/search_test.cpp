@@ -175,6 +175,17 @@ TEST_F(WholeSearch, ThatIsStoppedIsTheBeginningOfOneThatIsNot) {
   EXPECT_EQ(tensors("stopped"), before);
 }
 
+TEST_F(WholeSearch, SamplesAnewInEveryEpochAndRepeatably) {
+  config_.epochs = 2;
+  config_.gumbel = 1.0;
+  run("one", config_);
+  run("other", config_);
+  EXPECT_EQ(tensors("one"), tensors("other"));
+  config_.gumbel = 0.0;
+  run("plain", config_);
+  EXPECT_NE(tensors("one"), tensors("plain"));
+}
+
 TEST_F(WholeSearch, DecaysItsLogitsFromTheSecondEpochOn) {
   config_.epochs = 2;
   run("plain", config_);
