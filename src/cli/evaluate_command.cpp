@@ -252,10 +252,25 @@ void print_classes(const Answer& answer) {
   }
 }
 
+/// 1 when the first answer is right, else 0; of several labels the share of classes right at 0.5.
+/// Its mean over images is the accuracy.
+double share_right(const learn::Predictions& p, std::size_t image) {
+  const float* probabilities = p.probabilities.data() + image * p.classes;
+  if (p.labels == data::LabelKind::kSingle) {
+    const auto first = std::max_element(probabilities, probabilities + p.classes) - probabilities;
+    return first == p.truth[image] ? 1.0 : 0.0;
+  }
+  double right = 0.0;
+  for (std::size_t c = 0; c < p.classes; ++c) {
+    right += (probabilities[c] > 0.5F) == (p.table().at(image, c) != 0);
+  }
+  return right / static_cast<double>(p.classes);
+}
+
 /// \throws UserError when the models have different classes, which are the columns.
 std::string predictions_csv(const std::vector<Answer>& answers) {
   const std::vector<std::string>& classes = answers.front().result.card.classes;
-  std::vector<std::string> head = {"size", "image", "truth"};
+  std::vector<std::string> head = {"size", "image", "group", "truth", "right"};
   if (answers.size() > 1) {
     head.insert(head.begin(), "model");
   }
@@ -282,12 +297,14 @@ std::string predictions_csv(const std::vector<Answer>& answers) {
         }
         row.push_back(std::to_string(answer.result.evaluations[e].size_px));
         row.push_back(p.names[i]);
+        row.push_back(p.groups.empty() ? "" : std::to_string(p.groups[i]));
         for (std::size_t c = 0; c < classes.size(); ++c) {
           if (p.table().at(i, c) != 0) {
             truth += (truth.empty() ? "" : " ") + classes[c];
           }
         }
         row.push_back(truth);
+        row.push_back(fmt::format("{}", share_right(p, i)));
         for (const std::vector<float>* values : {&p.logits, &p.probabilities}) {
           for (std::size_t c = 0; c < classes.size(); ++c) {
             row.push_back(fmt::format("{}", (*values)[i * classes.size() + c]));
