@@ -14,8 +14,11 @@
 #include "core/files.hpp"
 #include "core/interrupt.hpp"
 #include "core/progress.hpp"
+#include "learn/model_card.hpp"
 #include "learn/search_config.hpp"
 #include "learn/train_config.hpp"
+#include "nets/count.hpp"
+#include "nets/layer_graph.hpp"
 #include "nets/zoo.hpp"
 #include "study/estimate.hpp"
 #include "study/plan.hpp"
@@ -49,6 +52,7 @@ struct Request {
   std::string format = "markdown";
   std::string test = "sign-flip";
   std::string figures;  ///< folder for SVG files
+  bool all_pairs = false;
   bool measure = false;
   bool as_json = false;
 };
@@ -139,11 +143,13 @@ std::unique_ptr<CLI::App> make_study_parser(Request& request, const std::string&
   if (action == "tables") {
     app->add_option("--format", request.format, "markdown, csv or latex");
     app->add_option("--test", request.test, "sign-flip (exact, paired) or student (paired t)");
+    app->add_flag("--all-pairs", request.all_pairs, "say all comparisons, also of many rows");
     return app;
   }
   if (action == "report") {
     app->add_option("--out", request.out, "the page; default: report.html in the study's folder");
     app->add_option("--figures", request.figures, "folder for each figure as an SVG file");
+    app->add_flag("--all-pairs", request.all_pairs, "say all comparisons, also of many rows");
     return app;
   }
   app->add_flag("--json", request.as_json, "print JSON");
@@ -409,12 +415,36 @@ int tables(Request& request) {
   study::CompareOptions options;
   options.test =
       request.test == "student" ? study::PairedTest::kStudent : study::PairedTest::kSignFlip;
-  const study::Findings findings = study::read_findings(
+  study::Findings findings = study::read_findings(
       opened.study.name, plan, progress_of(plan, opened.folder), options, opened.folder);
+  findings.all_pairs = request.all_pairs;
   std::fputs(
       study::render(findings, static_cast<study::TableFormat>(format - formats.begin())).c_str(),
       stdout);
   return 0;
+}
+
+/// \throws UserError when the card in run.json is damaged.
+std::optional<study::NetworkSize> count_run(const fs::path& run, int size_px) {
+  const fs::path file = run / "run.json";
+  if (!fs::is_regular_file(file)) {
+    return std::nullopt;
+  }
+  const json record = json::parse(read_file(file), nullptr, false);
+  if (!record.is_object() || !record.contains("model")) {
+    return std::nullopt;  // not begun to train
+  }
+  try {
+    const learn::Network network(learn::card_from_json(record["model"]).network);
+    network.require_image_size(size_px);
+    const nets::NetworkCount count = nets::count_network(network.layers(), size_px, size_px);
+    return study::NetworkSize{count.parameters, count.macs};
+  } catch (const json::exception&) {
+    throw UserError(fmt::format(
+        "run folder: 'model' in '{}' is no description of a network; restore the file or repeat "
+        "the run",
+        file.string()));
+  }
 }
 
 int report(Request& request) {
@@ -427,11 +457,13 @@ int report(Request& request) {
   }
   const study::Plan plan = study::make_plan(opened.study);
   const study::Progress progress = progress_of(plan, opened.folder);
-  const study::Findings findings =
+  study::Findings findings =
       study::read_findings(opened.study.name, plan, progress, {}, opened.folder);
-  const study::Figures figures = study::draw_figures(plan, progress, opened.folder);
+  findings.all_pairs = request.all_pairs;
+  const study::Figures figures = study::draw_figures(plan, progress, opened.folder, count_run);
   const fs::path target = page.empty() ? opened.folder.path / "report.html" : fs::path(page);
-  write_file_atomically(target, study::render_study_page(findings, figures, plan, progress));
+  write_file_atomically(target, study::render_study_page(findings, figures, plan, progress,
+                                                         fs::absolute(target).parent_path()));
   if (!request.figures.empty()) {
     std::error_code error;
     fs::create_directories(request.figures, error);

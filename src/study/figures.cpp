@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <set>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -102,14 +104,17 @@ Series mean_line(const std::vector<std::vector<double>>& runs, const char* label
 
 class Artist {
  public:
-  Artist(const Plan& plan, const Progress& progress, const StudyFolder& folder)
-      : plan_(plan), progress_(progress), folder_(folder) {}
+  Artist(const Plan& plan, const Progress& progress, const StudyFolder& folder,
+         const CountNetwork& count)
+      : plan_(plan), progress_(progress), folder_(folder), count_(count) {}
 
   Figures draw() {
     draw_searches();
     draw_errors();
     draw_accuracies();
     draw_cells();
+    draw_resolutions();
+    find_sheets();
     return std::move(figures_);
   }
 
@@ -127,12 +132,17 @@ class Artist {
 
   static Panel ranks_panel(const report::Run& run, const std::string& title) {
     Panel panel{title, {}};
+    std::set<std::pair<int, std::string>> in_legend;  // many lines share a node: one entry each
     for (std::size_t i = 0; i < run.layers.size(); ++i) {
       const report::Layer& layer = run.layers[i];
       if (layer.cell != 0 || layer.role == "depthwise") {
         continue;
       }
-      Series line{"", epochs_of(run.epochs.size()), {}, {}, layer.to.value_or(0), false, false};
+      const int style = layer.to.value_or(0);
+      const std::string label =
+          layer.to ? fmt::format("into node {}", *layer.to - 1) : std::string("before the nodes");
+      const bool is_new = in_legend.emplace(style, label).second;
+      Series line{is_new ? label : "", epochs_of(run.epochs.size()), {}, {}, style, false, false};
       for (const report::Epoch& epoch : run.epochs) {
         line.y.push_back(epoch.stable_rank[i]);
       }
@@ -252,6 +262,92 @@ class Artist {
         plot);
   }
 
+  struct Tested {
+    int size_px = 0;
+    MeanSd accuracy;
+    NetworkSize network;
+  };
+
+  /// Nothing where there is no test yet, or no folder that tells the network.
+  std::optional<Tested> tested(const Row::Trained& trained) const {
+    const json::json_pointer place("/evaluations/0/measures/accuracy/value");
+    const json::json_pointer size("/evaluations/0/size");
+    Tested seen;
+    std::vector<double> scores;
+    for (const std::size_t task : trained.evaluations) {
+      const json result = result_of(progress_, task);
+      if (result.contains(place) && result[place].is_number() && result.contains(size) &&
+          result[size].is_number_integer()) {
+        scores.push_back(100.0 * result[place].get<double>());
+        seen.size_px = result[size].get<int>();
+      }
+    }
+    if (scores.empty() || !count_) {
+      return std::nullopt;
+    }
+    seen.accuracy = mean_and_sd(scores);
+    for (const std::size_t task : trained.trainings) {  // all of one network
+      if (const auto network = count_(folder_.run(plan_.tasks[task].id), seen.size_px)) {
+        seen.network = *network;
+        return seen;
+      }
+    }
+    return std::nullopt;
+  }
+
+  void draw_resolutions() {
+    Plot plot{"Test accuracy against multiply-accumulates",
+              "multiply-accumulates for one image, 10^9",
+              "test accuracy, %",
+              {},
+              false};
+    Panel panel{"Each image size a point", {}};
+    for (std::size_t r = 0; r < plan_.rows.size(); ++r) {
+      std::vector<Tested> points;
+      figures_.sizes.emplace_back();
+      for (const Row::Trained& trained : plan_.rows[r].trained) {
+        if (trained.phase != Phase::kFinal && trained.phase != Phase::kResolution) {
+          continue;
+        }
+        if (const auto seen = tested(trained)) {
+          if (trained.phase == Phase::kResolution) {
+            points.push_back(*seen);
+          } else if (!figures_.sizes.back()) {
+            figures_.sizes.back() = RowSize{seen->network, seen->size_px};
+          }
+        }
+      }
+      std::sort(points.begin(), points.end(),
+                [](const Tested& a, const Tested& b) { return a.network.macs < b.network.macs; });
+      Series line{plan_.rows[r].name, {}, {}, {}, static_cast<int>(r), false, true};
+      for (const Tested& point : points) {
+        line.x.push_back(static_cast<double>(point.network.macs) / 1e9);
+        line.y.push_back(point.accuracy.mean);
+        line.spread.push_back(point.accuracy.sd.value_or(0.0));
+      }
+      if (!points.empty()) {
+        panel.lines.push_back(std::move(line));
+      }
+    }
+    if (!panel.lines.empty()) {
+      plot.panels.push_back(std::move(panel));
+    }
+    add("figure-7",
+        "Test accuracy at the image sizes of phase resolution against multiply-accumulates: mean "
+        "over runs, band one standard deviation to each side (none for a single run).",
+        plot);
+  }
+
+  void find_sheets() {
+    for (std::size_t task = 0; task < plan_.tasks.size(); ++task) {
+      const fs::path page = folder_.run(plan_.tasks[task].id) / "index.html";
+      if (plan_.tasks[task].kind == TaskKind::kExplain &&
+          progress_.states[task] == TaskState::kDone && fs::is_regular_file(page)) {
+        figures_.sheets.push_back({plan_.tasks[task].label, page});
+      }
+    }
+  }
+
   void draw_cells() {
     for (std::size_t r = 0; r < plan_.rows.size(); ++r) {
       std::optional<double> least;
@@ -284,7 +380,8 @@ class Artist {
   const Plan& plan_;
   const Progress& progress_;
   const StudyFolder& folder_;
-  Figures figures_{{}, 0};
+  const CountNetwork& count_;
+  Figures figures_;
 };
 
 }  // namespace
@@ -310,8 +407,9 @@ ErrorCurves read_error_curves(const fs::path& epochs_jsonl) {
   return curves;
 }
 
-Figures draw_figures(const Plan& plan, const Progress& progress, const StudyFolder& folder) {
-  return Artist(plan, progress, folder).draw();
+Figures draw_figures(const Plan& plan, const Progress& progress, const StudyFolder& folder,
+                     const CountNetwork& count) {
+  return Artist(plan, progress, folder, count).draw();
 }
 
 }  // namespace probedarts::study

@@ -93,7 +93,7 @@ TEST_F(StudyFigures, DrawCellsFromRecordsAndCountFoldersThatAreGone) {
   EXPECT_EQ(figures.drawn[0].name, "figure-6-row1-normal");
   EXPECT_EQ(figures.folders_left_out, 1U);
   const std::string page =
-      render_study_page(read_findings("a<b", plan, progress, {}), figures, plan, progress);
+      render_study_page(read_findings("a<b", plan, progress, {}), figures, plan, progress, folder_);
   EXPECT_THAT(page, ::testing::HasSubstr("<h1>a&lt;b</h1>"));
   EXPECT_THAT(page, ::testing::HasSubstr("1 done, 1 failed, 0 blocked of 2 runs."));
   EXPECT_THAT(page, ::testing::HasSubstr("loss &lt; is &gt; nan"));

@@ -1,5 +1,7 @@
 #include "study/study_page.hpp"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "core/escape.hpp"
@@ -55,7 +57,16 @@ std::string score_cell(const ScoredRow& row) {
                      seen.runs == 1 ? "" : "s");
 }
 
-std::string table(const Findings& findings) {
+/// Parameters and multiply-accumulates; without columns for them where no row's are known.
+std::string size_cells(const Figures& figures, std::size_t row) {
+  const std::optional<RowSize>& size = figures.sizes[row];
+  return size ? fmt::format("<td>{:.3f}</td><td>{:.4f} ({} px)</td>",
+                            static_cast<double>(size->network.parameters) / 1e6,
+                            static_cast<double>(size->network.macs) / 1e9, size->size_px)
+              : "<td>-</td><td>-</td>";
+}
+
+std::string table(const Findings& findings, const Figures& figures) {
   if (findings.measures.empty()) {
     return "<p>No results yet.</p>\n";
   }
@@ -66,35 +77,44 @@ std::string table(const Findings& findings) {
   for (const Measured& measured : findings.measures) {
     html += fmt::format("<th>{}</th>", escape_html(measured.name));
   }
+  const bool with_sizes = std::any_of(figures.sizes.begin(), figures.sizes.end(),
+                                      [](const auto& size) { return size.has_value(); });
+  html += with_sizes ? "<th>parameters, 10^6</th><th>multiply-accumulates, 10^9</th>" : "";
   html += "</tr></thead><tbody>\n";
   for (std::size_t r = 0; r < findings.measures.front().rows.size(); ++r) {
     html += fmt::format("<tr><th>{}</th>", escape_html(findings.measures.front().rows[r].name));
     for (const Measured& measured : findings.measures) {
       html += score_cell(measured.rows[r]);
     }
+    html += with_sizes ? size_cells(figures, r) : "";
     html += "</tr>\n";
   }
   return html + "</tbody></table></div>\n";
 }
 
-std::string sentences(const std::vector<Comparison>& comparisons, const std::string& title) {
-  if (comparisons.empty()) {
+std::string sentences(const Findings& findings, const Measured& measured,
+                      const std::vector<Comparison>& all, const std::string& title) {
+  if (all.empty()) {
     return "";
   }
+  const std::vector<Comparison> said = worth_saying(findings, measured, all);
   std::string html = fmt::format("<h3>{}</h3>\n<ul>\n", escape_html(title));
-  for (const Comparison& comparison : comparisons) {
+  for (const Comparison& comparison : said) {
     html += fmt::format("<li>{}</li>\n", escape_html(comparison.sentence));
   }
-  return html + "</ul>\n";
+  const std::string note = note_on_pairs(said.size(), all.size());
+  return html + "</ul>\n" +
+         (note.empty() ? "" : fmt::format("<p class=\"note\">{}</p>\n", escape_html(note)));
 }
 
 std::string all_sentences(const Findings& findings) {
   std::string html;
   for (std::size_t m = 0; m < findings.measures.size(); ++m) {
-    const std::string& name = findings.measures[m].name;
-    html += sentences(findings.comparisons[m], name + ", over runs");
+    const Measured& measured = findings.measures[m];
+    html += sentences(findings, measured, findings.comparisons[m], measured.name + ", over runs");
     if (m < findings.image_comparisons.size()) {
-      html += sentences(findings.image_comparisons[m], name + ", over test images");
+      html += sentences(findings, measured, findings.image_comparisons[m],
+                        measured.name + ", over test images");
     }
   }
   return html;
@@ -111,6 +131,31 @@ std::string predictions(const Findings& findings) {
                     escape_html(p.from), escape_html(p.to), p.cells, number(p.tau), number(p.rho));
   }
   return items.empty() ? "" : "<ul>\n" + items + "</ul>\n";
+}
+
+/// A path as a link: what is not a plain letter of links becomes %XX.
+std::string link_to(const std::filesystem::path& file, const std::filesystem::path& from) {
+  constexpr std::string_view kPlain = "/._-~";
+  std::string link;
+  for (const char c : std::filesystem::proximate(file, from).generic_string()) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool is_plain = (byte >= '0' && byte <= '9') || (byte >= 'A' && byte <= 'Z') ||
+                          (byte >= 'a' && byte <= 'z') || kPlain.find(c) != kPlain.npos;
+    link += is_plain ? std::string(1, c) : fmt::format("%{:02X}", byte);
+  }
+  return link;
+}
+
+std::string sheets(const Figures& figures, const std::filesystem::path& page_folder) {
+  std::string items;
+  for (const Sheet& sheet : figures.sheets) {
+    items += fmt::format("<li><a href=\"{}\">{}</a></li>\n", link_to(sheet.page, page_folder),
+                         escape_html(sheet.title));
+  }
+  return items.empty() ? ""
+                       : "<p>Heat maps of the trained networks side by side, a page for each data "
+                         "set, beside this one in the study's folder.</p>\n<ul>\n" +
+                             items + "</ul>\n";
 }
 
 std::string drawings(const Figures& figures) {
@@ -137,7 +182,7 @@ std::string drawings(const Figures& figures) {
 }  // namespace
 
 std::string render_study_page(const Findings& findings, const Figures& figures, const Plan& plan,
-                              const Progress& progress) {
+                              const Progress& progress, const std::filesystem::path& page_folder) {
   const std::string name = escape_html(findings.study);
   std::string page = fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta "
@@ -152,8 +197,9 @@ std::string render_study_page(const Findings& findings, const Figures& figures, 
       "<h1>{}</h1></header>\n<main>\n",
       name);
   page += section("runs", "Runs", states(plan, progress));
-  page += section("results", "Results", table(findings));
+  page += section("results", "Results", table(findings, figures));
   page += section("figures", "Figures", drawings(figures));
+  page += section("figure-8", "Where the networks look", sheets(figures, page_folder));
   page += section("comparisons", "What the runs allow one to say", all_sentences(findings));
   page += section("predictions", "Does one foretell the other?", predictions(findings));
   return page + fmt::format(

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <string>
 
 #include "study/figures.hpp"
@@ -12,7 +13,8 @@ namespace probedarts::study {
 /// One self-contained HTML page of a study: states of its runs, table of all measures, figures,
 /// comparisons in words, rank correlations. No script, nothing fetched. All text from files is
 /// escaped. The same study gives the same bytes.
+/// \param page_folder  where the page will lie: links to sheets of heat maps start there.
 std::string render_study_page(const Findings& findings, const Figures& figures, const Plan& plan,
-                              const Progress& progress);
+                              const Progress& progress, const std::filesystem::path& page_folder);
 
 }  // namespace probedarts::study

@@ -1,6 +1,8 @@
 #include "study/tables.hpp"
 
 #include <algorithm>
+#include <map>
+#include <utility>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -317,12 +319,15 @@ std::string coefficient(const std::optional<double>& value) {
   return value ? fmt::format("{:.2f}", *value) : "undefined (one side is constant)";
 }
 
-std::string sentences(const std::string& head, const std::vector<Comparison>& comparisons) {
-  std::string text = comparisons.empty() ? "" : fmt::format("\n## {}\n\n", head);
-  for (const Comparison& comparison : comparisons) {
+std::string sentences(const std::string& head, const Findings& findings, std::size_t measure,
+                      const std::vector<Comparison>& all) {
+  std::string text = all.empty() ? "" : fmt::format("\n## {}\n\n", head);
+  const std::vector<Comparison> said = worth_saying(findings, findings.measures[measure], all);
+  for (const Comparison& comparison : said) {
     text += fmt::format("- {}\n", escaped(comparison.sentence, TableFormat::kMarkdown));
   }
-  return text;
+  const std::string note = note_on_pairs(said.size(), all.size());
+  return note.empty() ? text : text + "\n" + note + "\n";
 }
 
 /// How far the accuracies hold for other images, or groups of them, like these.
@@ -362,10 +367,10 @@ std::string render_markdown(const Findings& findings) {
           "the mean.\n";
   for (std::size_t m = 0; m < findings.measures.size(); ++m) {
     const std::string name = escaped(findings.measures[m].name, TableFormat::kMarkdown);
-    text += sentences("Comparisons: " + name, findings.comparisons[m]);
+    text += sentences("Comparisons: " + name, findings, m, findings.comparisons[m]);
     text += image_table(findings.measures[m]);
-    text +=
-        sentences("Comparisons on the same test images: " + name, findings.image_comparisons[m]);
+    text += sentences("Comparisons on the same test images: " + name, findings, m,
+                      findings.image_comparisons[m]);
   }
   if (!findings.predictions.empty()) {
     text += "\n## Does one foretell the other?\n\n";
@@ -387,6 +392,43 @@ Findings read_findings(const std::string& name, const Plan& plan, const Progress
   findings.predictions = predict_all(plan, progress);
   findings.left = plan.tasks.size() - progress.count(TaskState::kDone);
   return findings;
+}
+
+std::vector<Comparison> worth_saying(const Findings& findings, const Measured& measured,
+                                     const std::vector<Comparison>& comparisons) {
+  constexpr std::size_t kMostPairs = 10;  // of five rows: still read at a glance
+  if (findings.all_pairs || comparisons.size() <= kMostPairs) {
+    return comparisons;
+  }
+  std::map<std::string, std::pair<double, std::string>> best;  // of each data set: mean, row
+  for (std::size_t r = 0; r < measured.rows.size(); ++r) {
+    const MeanSd seen = mean_and_sd(measured.rows[r].scores);
+    if (seen.runs > 0) {
+      const auto [place, is_new] =
+          best.try_emplace(measured.data[r], seen.mean, measured.rows[r].name);
+      if (!is_new && seen.mean > place->second.first) {
+        place->second = {seen.mean, measured.rows[r].name};
+      }
+    }
+  }
+  std::vector<Comparison> said;
+  for (const Comparison& comparison : comparisons) {
+    if (std::any_of(best.begin(), best.end(), [&](const auto& entry) {
+          const std::string& row = entry.second.second;
+          return comparison.first == row || comparison.second == row;
+        })) {
+      said.push_back(comparison);
+    }
+  }
+  return said;
+}
+
+std::string note_on_pairs(std::size_t said, std::size_t all) {
+  return said == all ? ""
+                     : fmt::format(
+                           "These are the {} comparisons with the best row of {} in all; the p "
+                           "values are corrected for all of them, and --all-pairs says them.",
+                           said, all);
 }
 
 std::string render(const Findings& findings, TableFormat format) {

@@ -36,7 +36,17 @@ struct Findings {
   std::vector<std::vector<Comparison>> image_comparisons;  ///< likewise, on the same test images
   std::vector<Prediction> predictions;
   std::size_t left = 0;  ///< runs without a result yet
+  /// Whether pages and tables say every comparison, also where there are many.
+  bool all_pairs = false;
 };
+
+/// The comparisons of a measure that are worth reading: all up to ten; of more, those with the row
+/// of the highest mean on its data set. What is left out still counts in Holm's correction.
+std::vector<Comparison> worth_saying(const Findings& findings, const Measured& measured,
+                                     const std::vector<Comparison>& comparisons);
+
+/// What was left out and how to see it; empty when nothing was.
+std::string note_on_pairs(std::size_t said, std::size_t all);
 
 /// Accuracies are one minus the errors that runs printed; of trainings, that of their best epoch on
 /// the validation split, and `accuracy` of their evaluation on the test split.

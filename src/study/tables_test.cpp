@@ -49,6 +49,30 @@ TEST(Tables, GiveNumbersAsCsv) {
             "N=3,search validation accuracy,3,0.780000,0.026458,0.750000,0.800000,,,,\n");
 }
 
+TEST(Tables, OfManyPairsSayThoseWithTheBestRowOfEachDataSet) {
+  const auto row = [](const char* name, double score) { return ScoredRow{name, {1}, {score}}; };
+  const Measured measured{"m",
+                          {row("a", 0.5), row("b", 0.9), row("c", 0.7), row("other", 0.95)},
+                          {"d", "d", "d", "e"},
+                          {}};
+  std::vector<Comparison> pairs(11);  // one more than are always said
+  for (Comparison& pair : pairs) {
+    pair.first = "a";
+    pair.second = "c";
+  }
+  pairs[3].second = "b";
+  pairs[7].first = "b";
+  Findings findings;
+  EXPECT_THAT(worth_saying(findings, measured, pairs), ::testing::SizeIs(2));
+  EXPECT_THAT(note_on_pairs(2, 11), ::testing::HasSubstr("the 2 comparisons with the best row"));
+  findings.all_pairs = true;
+  EXPECT_THAT(worth_saying(findings, measured, pairs), ::testing::SizeIs(11));
+  findings.all_pairs = false;
+  pairs.pop_back();
+  EXPECT_THAT(worth_saying(findings, measured, pairs), ::testing::SizeIs(10));
+  EXPECT_EQ(note_on_pairs(10, 10), "");
+}
+
 TEST(Tables, SayInWordsWhatCanBeConcluded) {
   const std::string text = render(findings_of(kSix), TableFormat::kMarkdown);
   EXPECT_THAT(text, ::testing::StartsWith("# a\\_b\n\n| | search validation accuracy |\n"));

@@ -61,6 +61,16 @@ def write_study(program, root):
     return folder, len(tasks)
 
 
+def refuses_a_damaged_card(program, folder):
+    planned = subprocess.run([program, "study", "plan", folder, "--json"], capture_output=True, text=True, check=True)
+    final = next(task["id"] for task in json.loads(planned.stdout)["tasks"] if task["label"].startswith("final"))
+    (folder / "runs" / final).mkdir()
+    (folder / "runs" / final / "run.json").write_text('{"model": {"network": 3}}', encoding="utf-8")
+    said = subprocess.run([program, "study", "report", folder], capture_output=True, text=True, check=False)
+    assert said.returncode == 2, said
+    assert "is no description of a network; restore the file or repeat the run" in said.stderr, said.stderr
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--program", required=True)
@@ -80,6 +90,7 @@ def main():
                 assert f"many: {tasks} runs: {tasks} done, 0 running" in said.stdout, said.stdout
             print(f"{action}: {seconds:.2f} s for {tasks} runs")
             assert seconds < arguments.seconds, f"{action} took {seconds:.2f} s"
+        refuses_a_damaged_card(arguments.program, folder)
     return 0
 
 
