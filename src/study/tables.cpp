@@ -424,11 +424,12 @@ std::vector<Comparison> worth_saying(const Findings& findings, const Measured& m
 }
 
 std::string note_on_pairs(std::size_t said, std::size_t all) {
-  return said == all ? ""
-                     : fmt::format(
-                           "These are the {} comparisons with the best row of {} in all; the p "
-                           "values are corrected for all of them, and --all-pairs says them.",
-                           said, all);
+  return said == all
+             ? ""
+             : fmt::format(
+                   "Only those {} of {} comparisons that involve the best row; p values are "
+                   "corrected for all {}, which --all-pairs shows.",
+                   said, all, all);
 }
 
 std::string render(const Findings& findings, TableFormat format) {

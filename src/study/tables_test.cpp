@@ -64,7 +64,7 @@ TEST(Tables, OfManyPairsSayThoseWithTheBestRowOfEachDataSet) {
   pairs[7].first = "b";
   Findings findings;
   EXPECT_THAT(worth_saying(findings, measured, pairs), ::testing::SizeIs(2));
-  EXPECT_THAT(note_on_pairs(2, 11), ::testing::HasSubstr("the 2 comparisons with the best row"));
+  EXPECT_THAT(note_on_pairs(2, 11), ::testing::HasSubstr("Only those 2 of 11 comparisons"));
   findings.all_pairs = true;
   EXPECT_THAT(worth_saying(findings, measured, pairs), ::testing::SizeIs(11));
   findings.all_pairs = false;
