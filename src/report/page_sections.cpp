@@ -145,9 +145,10 @@ std::vector<std::string> per_run(const std::vector<NamedRun>& runs, Function fun
   return values;
 }
 
-/// Mean seconds an epoch: the parts of kTimeParts, then the total.
+/// Mean seconds an epoch: the parts of kTimeParts, the probes of --probe, then the total.
 struct MeanSeconds {
   std::array<double, kTimeParts.size()> parts{};
+  std::array<double, kExtraProbes.size()> extra{};
   double total = 0.0;
 };
 
@@ -159,6 +160,9 @@ MeanSeconds mean_seconds(const Run& run) {
     for (std::size_t i = 0; i < mean.parts.size(); ++i) {
       mean.parts[i] += epoch.seconds_parts[i] / count;
     }
+    for (std::size_t i = 0; i < mean.extra.size(); ++i) {
+      mean.extra[i] += epoch.extra_seconds[i] / count;
+    }
   }
   return mean;
 }
@@ -166,6 +170,29 @@ MeanSeconds mean_seconds(const Run& run) {
 std::string seconds_and_share(double seconds, double total) {
   return total > 0 ? fmt::format("{:.3g} s ({:.1f} %)", seconds, 100 * seconds / total)
                    : fmt::format("{:.3g} s", seconds);
+}
+
+/// A row for each probe of --probe that some run measured; epochs without it count as 0 seconds.
+std::string probe_time_rows(const std::vector<NamedRun>& runs) {
+  static constexpr std::array<const char*, kExtraProbes.size()> kLabels = {
+      "probe: eigenvalue", "probe: discretisation gap", "probe: gradient alignment"};
+  std::string html;
+  for (std::size_t i = 0; i < kLabels.size(); ++i) {
+    const auto measured = [i](const Run& run) {
+      return std::any_of(run.epochs.begin(), run.epochs.end(),
+                         [i](const Epoch& epoch) { return epoch.extra[i].has_value(); });
+    };
+    if (std::none_of(runs.begin(), runs.end(),
+                     [&](const NamedRun& named) { return measured(*named.run); })) {
+      continue;
+    }
+    html += option_row(kLabels[i], per_run(runs, [&](const Run& run) {
+                         const MeanSeconds mean = mean_seconds(run);
+                         return measured(run) ? seconds_and_share(mean.extra[i], mean.total)
+                                              : std::string("not measured");
+                       }));
+  }
+  return html;
 }
 
 }  // namespace
@@ -224,6 +251,7 @@ std::string time_table(const std::vector<NamedRun>& runs) {
                          return seconds_and_share(mean.parts[i], mean.total);
                        }));
   }
+  html += probe_time_rows(runs);
   html += option_row("all epochs", per_run(runs, [](const Run& run) {
                        const double total =
                            mean_seconds(run).total * static_cast<double>(run.epochs.size());

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -71,6 +72,21 @@ TEST_F(RenderReport, CarriesTheProbesOfTheEpochsThatMeasuredThem) {
   write_run(folder() / "p", sample_head(), {sample_epoch(0), measured, sample_epoch(2)});
   const json shown = data_of(render_report({folder() / "p"}))["runs"][0];
   EXPECT_EQ(shown["extra"], json({{{1, 0.25}}, {{1, -0.125}}, json::array()}));
+}
+
+TEST_F(RenderReport, SaysWhatTheProbesThatWereMeasuredCost) {
+  json measured = sample_epoch(1);
+  measured["gap"] = {{"gap", -0.125}};
+  measured["seconds"]["gap"] = 6.0;
+  measured["seconds"]["total"] = sample_epoch(0)["seconds"]["total"];
+  write_run(folder() / "p", sample_head(), {sample_epoch(0), measured});
+  const std::string page = render_report({folder() / "p", run("plain")});
+  const double total = measured["seconds"]["total"].get<double>();
+  EXPECT_THAT(page, HasSubstr(fmt::format("3 s ({:.1f} %)", 100 * 3.0 / total)))
+      << "the mean of 0 and 6 seconds";
+  EXPECT_THAT(page, HasSubstr("probe: discretisation gap"));
+  EXPECT_THAT(page, HasSubstr("not measured"));
+  EXPECT_THAT(page, Not(HasSubstr("probe: eigenvalue")));
 }
 
 TEST_F(RenderReport, ShowsATrainingWithoutArchitecture) {

@@ -146,6 +146,10 @@ void read_seconds(const JsonField& seconds, const std::string& kind, Epoch& epoc
     const std::string part = i == 0 ? kind : std::string(kTimeParts[i]);
     epoch.seconds_parts[i] = seconds.has(part) ? seconds.at(part).number() : 0.0;
   }
+  for (std::size_t i = 0; i < kExtraProbes.size(); ++i) {
+    const std::string entry(kExtraProbes[i].first);
+    epoch.extra_seconds[i] = seconds.has(entry) ? seconds.at(entry).number() : 0.0;
+  }
 }
 
 /// The genotype must fit the rows of softmax(alpha), the same in all epochs: the page draws both on

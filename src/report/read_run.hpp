@@ -77,6 +77,7 @@ struct Epoch {
   std::array<std::optional<double>, kExtraProbes.size()> extra;  ///< where measured
   double seconds = 0.0;
   std::array<double, kTimeParts.size()> seconds_parts{};
+  std::array<double, kExtraProbes.size()> extra_seconds{};  ///< 0 where not measured
 };
 
 /// Everything the report shows of one run.
