@@ -88,7 +88,8 @@ struct Scene {
     at::Tensor statistics = at::zeros_like(state.network.statistics);
     const nets::Logits logits = nets::composed_logits(
         layout, nets::split_parameters(layout, weights), alpha, state.network.statistics,
-        statistics, at_batch.images, nets::Mode::kTrain);
+        statistics, at_batch.images, nets::Mode::kTrain, nullptr, nets::Grouping::kOffTheCpu,
+        state.network.auxiliary_skip);
     return objective.graph_loss(logits.main, at_batch.labels);
   }
 
@@ -250,6 +251,37 @@ TEST(GumbelSampling, LeavesAlphaToTheArchitectureStep) {
   view.noise = gumbel_noise(before, Stream(1, "gumbel"));
   learner.weight_step(scene.state, scene.train, rates, view);
   EXPECT_TRUE(scene.state.network.alpha.equal(before));
+}
+
+TEST(AuxiliarySkip, IsInTheGradientOfTheFirstOrder) {
+  Scene scene(false);
+  scene.options.order = 1;
+  const std::vector<double> rates = {0.05};
+  const at::Tensor without = scene.computed(rates).total;
+  scene.state.network.auxiliary_skip = 0.7;
+  const at::Tensor alpha = scene.state.network.alpha.clone().set_requires_grad(true);
+  const at::Tensor wanted =
+      torch::autograd::grad({scene.loss(scene.valid, scene.state.network.weights, alpha)}, {alpha})
+          .front();
+  const at::Tensor found = scene.computed(rates).total;
+  expect_close(found, wanted, 1e-12);
+  EXPECT_GT(found.sub(without).norm().item<double>(), 0.01 * without.norm().item<double>());
+}
+
+TEST(AuxiliarySkip, IsInAllPassesOfTheSecondOrder) {
+  Scene scene(false);
+  scene.state.network.auxiliary_skip = 0.7;
+  const std::vector<double> rates = {0.05};
+  const ArchitectureGradient gradient = scene.computed(rates);
+  const at::Tensor unrolled =
+      scene.unrolled(scene.state.network.weights.new_full({}, rates.front()));
+  expect_close(gradient.unrolled_weights, unrolled, 1e-12);
+  const at::Tensor alpha = scene.state.network.alpha.clone().set_requires_grad(true);
+  expect_close(gradient.direct,
+               torch::autograd::grad({scene.loss(scene.valid, unrolled, alpha)}, {alpha}).front(),
+               1e-9);
+  expect_close(gradient.implicit, scene.exact_product(scene.slope(scene.valid, unrolled)),
+               kRelative);
 }
 
 TEST(GumbelNoise, HasTheMeanAndVarianceOfGumbelsDistribution) {

@@ -141,6 +141,8 @@ class Search {
     EpochRecord record;
     record.epoch = now_.progress.epoch;
     const std::vector<double> used_rates = rates_.at(record.epoch);
+    // Validation and probes see it too: the running statistics are of the network that learned.
+    now_.state.network.auxiliary_skip = auxiliary_skip_in(config_, record.epoch);
     try {
       learn(used_rates);
       record.train = now_.progress.figures();
@@ -195,23 +197,16 @@ class Search {
   /// \param half  of the iteration: 0 the architecture step, 1 the weight step.
   AlphaView alpha_view(std::uint64_t half) const {
     AlphaView view;
-    view.logit_decay = config_.beta_decay * training_share();
+    const double share = training_share(config_, now_.progress.epoch);
+    view.logit_decay = config_.beta_decay * share;
     if (config_.gumbel > 0.0) {
-      view.temperature =
-          config_.gumbel + (config_.gumbel_final - config_.gumbel) * training_share();
+      view.temperature = config_.gumbel + (config_.gumbel_final - config_.gumbel) * share;
       view.noise = gumbel_noise(
           now_.state.network.alpha,
           Stream(config_.seed, "gumbel", static_cast<std::uint64_t>(now_.progress.epoch),
                  2 * now_.progress.step + half));
     }
     return view;
-  }
-
-  /// 0 in the first epoch, 1 in the last: what the schedules of responses follow.
-  double training_share() const {
-    return config_.epochs == 1
-               ? 0.0
-               : static_cast<double>(now_.progress.epoch) / static_cast<double>(config_.epochs - 1);
   }
 
   void describe(EpochRecord& record, const std::vector<double>& used_rates) {

@@ -69,6 +69,7 @@ void validate(const SearchConfig& config) {
     check_range("gumbel", config.gumbel, 0.001, 1000.0);
   }
   check_range("gumbel-final", config.gumbel_final, 0.001, 1000.0);
+  check_range("auxiliary-skip", config.auxiliary_skip, 0.0, 1000.0);
   validate_probes(config);
   validate(static_cast<const RunOptions&>(config));
   const space::NetworkSpec spec = network_spec(config, 2);
@@ -84,6 +85,15 @@ space::NetworkSpec network_spec(const SearchConfig& config, int classes) {
   spec.nodes = config.nodes;
   spec.classes = classes;
   return spec;
+}
+
+double training_share(const SearchConfig& config, int epoch) {
+  return config.epochs == 1 ? 0.0
+                            : static_cast<double>(epoch) / static_cast<double>(config.epochs - 1);
+}
+
+double auxiliary_skip_in(const SearchConfig& config, int epoch) {
+  return config.auxiliary_skip * (1.0 - training_share(config, epoch));
 }
 
 }  // namespace probedarts::learn

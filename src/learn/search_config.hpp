@@ -33,6 +33,7 @@ struct SearchConfig : DataOptions, WeightOptions, RunOptions {
   double beta_decay = 0.0;
   double gumbel = 0.0;
   double gumbel_final = 0.1;
+  double auxiliary_skip = 0.0;
   // probes and what they may decide
   std::vector<std::string> probe;
   int probe_every = 1;
@@ -72,6 +73,9 @@ void for_each_option(Config& c, Visit&& visit) {
   visit("gumbel", c.gumbel,
         "sample edge weights by Gumbel-softmax: temperature in the first epoch; 0: off");
   visit("gumbel-final", c.gumbel_final, "gumbel: temperature in the last epoch");
+  visit("auxiliary-skip", c.auxiliary_skip,
+        "added to the weight of every edge's skip in the first epoch, falling to 0 in the last; "
+        "0: off");
   visit("probe", c.probe,
         "more probes, from eigenvalue, gap, alignment; each costs passes (docs/probes.md)");
   visit("probe-every", c.probe_every, "epochs from one measurement of --probe to the next");
@@ -102,5 +106,12 @@ std::string to_toml(const SearchConfig& config);
 void validate(const SearchConfig& config);
 
 space::NetworkSpec network_spec(const SearchConfig& config, int classes);
+
+/// How far a search is, for the schedules of its responses: 0 in the first epoch, 1 in the last; 0
+/// where that is the same epoch.
+double training_share(const SearchConfig& config, int epoch);
+
+/// The auxiliary skip (nets::NetworkState) in an epoch, auxiliary_skip * (1 - training_share).
+double auxiliary_skip_in(const SearchConfig& config, int epoch);
 
 }  // namespace probedarts::learn

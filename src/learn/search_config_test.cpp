@@ -228,5 +228,16 @@ TEST(AugmentationOf, FollowsTheNameOfTheRecipe) {
   EXPECT_EQ(of("none").cutout_px, 16);
 }
 
+TEST(AuxiliarySkip, FallsInALineToNothingInTheLastEpoch) {
+  SearchConfig config;
+  config.auxiliary_skip = 2.0;
+  config.epochs = 5;
+  for (int epoch = 0; epoch < config.epochs; ++epoch) {
+    EXPECT_EQ(auxiliary_skip_in(config, epoch), 2.0 - 0.5 * epoch);
+  }
+  config.epochs = 1;
+  EXPECT_EQ(auxiliary_skip_in(config, 0), 2.0);
+}
+
 }  // namespace
 }  // namespace probedarts::learn

@@ -95,6 +95,7 @@ nets::NetworkState discretised(nets::Executor& executor, const nets::NetworkStat
   constexpr double kMomentum = 0.1;  // of a training pass: zeros become 0.1 times the batch's own
   nets::NetworkState derived = network;
   derived.alpha = one_hot_alpha(genotype, network.alpha);
+  derived.auxiliary_skip = 0.0;  // derivation ignores it
   at::Tensor sum = at::zeros_like(network.statistics);
   for (const LabelledBatch* batch : batches) {
     derived.statistics = at::zeros_like(network.statistics);

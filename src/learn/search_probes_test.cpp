@@ -187,6 +187,16 @@ TEST_F(SearchProbes, SilenceTheEdgesThatAreNotKept) {
   EXPECT_EQ(weights[1][4][static_cast<int>(space::Primitive::kDilConv5x5)].item<double>(), 1.0);
 }
 
+TEST_F(SearchProbes, DeriveACellWithoutTheAuxiliarySkip) {
+  nets::NetworkState helped = network_.clone();
+  helped.auxiliary_skip = 1.0;
+  EXPECT_EQ(helped.clone().auxiliary_skip, 1.0);
+  const nets::NetworkState derived = discretised(*executor_, helped, some_genotype(), {&train_});
+  EXPECT_EQ(derived.auxiliary_skip, 0.0);
+  EXPECT_TRUE(derived.statistics.equal(
+      discretised(*executor_, network_, some_genotype(), {&train_}).statistics));
+}
+
 TEST_F(SearchProbes, GiveADerivedCellTheStatisticsOfItsOwnStates) {
   const nets::NetworkState derived =
       discretised(*executor_, network_, some_genotype(), {&train_, &valid_});

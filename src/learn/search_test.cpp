@@ -186,6 +186,17 @@ TEST_F(WholeSearch, SamplesAnewInEveryEpochAndRepeatably) {
   EXPECT_NE(tensors("one"), tensors("plain"));
 }
 
+TEST_F(WholeSearch, LearnsAndValidatesWithItsAuxiliarySkip) {
+  config_.epochs = 2;
+  run("plain", config_);
+  config_.auxiliary_skip = 1.0;
+  run("one", config_);
+  run("other", config_);
+  EXPECT_EQ(tensors("one"), tensors("other"));
+  EXPECT_NE(tensors("one"), tensors("plain"));
+  EXPECT_NE(lines("one")[0].at("valid"), lines("plain")[0].at("valid"));
+}
+
 TEST_F(WholeSearch, DecaysItsLogitsFromTheSecondEpochOn) {
   config_.epochs = 2;
   run("plain", config_);

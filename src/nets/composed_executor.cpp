@@ -62,11 +62,17 @@ class ComposedPass {
         drop_path_(drop_path),
         grouped_(grouped) {}
 
-  Logits logits(const at::Tensor& images, const at::Tensor& alpha) {
+  Logits logits(const at::Tensor& images, const at::Tensor& alpha, double auxiliary_skip) {
     Logits logits;
     at::Tensor weights;
     if (layout_.alpha_edges > 0) {
       weights = at::softmax(alpha, -1);
+      if (auxiliary_skip != 0.0) {
+        at::Tensor added = at::zeros_like(weights);
+        added.select(-1, static_cast<std::int64_t>(space::Primitive::kSkipConnect))
+            .fill_(auxiliary_skip);
+        weights = weights.add(added);
+      }
     }
     at::Tensor before = stem(images);
     at::Tensor last = before;
@@ -362,9 +368,9 @@ class ComposedExecutor : public Executor {
     at::Tensor batch =
         at::zeros_like(state.statistics);  // momentum 1 multiplies what is there by 0
     const at::Tensor pixels = images.contiguous(at::MemoryFormat::ChannelsLast);
-    logits_ =
-        composed_logits(layout_, split_parameters(layout_, weights_), alpha_, state.statistics,
-                        batch, pixels, options.mode, options.drop_path, grouping_);
+    logits_ = composed_logits(layout_, split_parameters(layout_, weights_), alpha_,
+                              state.statistics, batch, pixels, options.mode, options.drop_path,
+                              grouping_, state.auxiliary_skip);
     if (options.mode == Mode::kTrain) {
       const at::NoGradGuard no_graph;
       move_statistics(state.statistics, batch);
@@ -416,10 +422,10 @@ class ComposedExecutor : public Executor {
 Logits composed_logits(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
                        const at::Tensor& alpha, const at::Tensor& running, at::Tensor& batch,
                        const at::Tensor& images, Mode mode, const DropPath* drop_path,
-                       Grouping grouping) {
+                       Grouping grouping, double auxiliary_skip) {
   const bool grouped = grouping == Grouping::kAlways || !images.is_cpu();
   return ComposedPass(layout, parameters, running, batch, mode, drop_path, grouped)
-      .logits(images, alpha);
+      .logits(images, alpha, auxiliary_skip);
 }
 
 at::Tensor composed_candidate(const NetworkLayout& layout, const CandidateUnit& unit,

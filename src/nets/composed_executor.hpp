@@ -18,10 +18,11 @@ namespace probedarts::nets {
 /// \param batch       filled in kTrain with the batch's means and unbiased variances, layout as
 /// `running`. \param drop_path  or null.
 /// \param grouping    see make_composed_executor.
+/// \param auxiliary_skip  see NetworkState.
 Logits composed_logits(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,
                        const at::Tensor& alpha, const at::Tensor& running, at::Tensor& batch,
                        const at::Tensor& images, Mode mode, const DropPath* drop_path = nullptr,
-                       Grouping grouping = Grouping::kOffTheCpu);
+                       Grouping grouping = Grouping::kOffTheCpu, double auxiliary_skip = 0.0);
 
 /// One candidate by itself, in the graph: what it makes of a state [B, C, H, W]; zeros for `none`.
 /// `batch` holds the statistics of its BNs afterwards, as above.

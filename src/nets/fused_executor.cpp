@@ -38,6 +38,14 @@ void softmax_rows(const at::Tensor& alpha, std::vector<double>& weights) {
   }
 }
 
+/// Adds the auxiliary skip to the edge weights.
+void add_auxiliary_skip(double auxiliary_skip, std::vector<double>& weights) {
+  for (auto i = static_cast<std::size_t>(space::Primitive::kSkipConnect); i < weights.size();
+       i += kColumns) {
+    weights[i] += auxiliary_skip;
+  }
+}
+
 /// Gradient in alpha from that in its softmax: w (dw - sum w dw).
 at::Tensor softmax_gradient(const std::vector<double>& weights, const std::vector<double>& gradient,
                             at::IntArrayRef shape) {
@@ -71,7 +79,9 @@ class FusedExecutor : public Executor {
     require(images.is_cpu() && images.scalar_type() == at::kFloat && images.dim() == 4 &&
                 images.size(0) > 0 && images.size(1) == 3,
             "the fused executor takes float32 images [B, 3, H, W] on the CPU");
-    softmax_rows(state.alpha, edge_weights_);
+    softmax_rows(state.alpha, softmax_);
+    edge_weights_ = softmax_;
+    add_auxiliary_skip(state.auxiliary_skip, edge_weights_);
     if (options.mode == Mode::kEvaluate && options.wanted == Wanted::kNothing) {
       space::validate_image_size(layout_.spec, static_cast<int>(images.size(2)),
                                  static_cast<int>(images.size(3)));
@@ -127,9 +137,8 @@ class FusedExecutor : public Executor {
     }
     fused::run_backward(context);
     if (wanted_ != Wanted::kWeights) {
-      gradients.alpha =
-          softmax_gradient(edge_weights_, edge_gradient_,
-                           {2, layout_.alpha_edges, static_cast<std::int64_t>(kColumns)});
+      gradients.alpha = softmax_gradient(
+          softmax_, edge_gradient_, {2, layout_.alpha_edges, static_cast<std::int64_t>(kColumns)});
     }
     return gradients;
   }
@@ -299,7 +308,7 @@ class FusedExecutor : public Executor {
   at::Tensor weights_, statistics_;
   fused::AuxiliaryHead auxiliary_;
   const DropPath* drop_path_ = nullptr;
-  std::vector<double> edge_weights_, edge_gradient_;
+  std::vector<double> softmax_, edge_weights_, edge_gradient_;
   kernels::FloatBuffer features_, feature_gradient_;
   Mode mode_ = Mode::kTrain;
   Wanted wanted_ = Wanted::kNothing;

@@ -66,7 +66,7 @@ at::Tensor nudged(const at::Tensor& images, double share) {
 
 NetworkState in_double(const NetworkState& state) {
   return {state.weights.to(at::kDouble), state.statistics.to(at::kDouble),
-          state.alpha.to(at::kDouble), state.batches_tracked};
+          state.alpha.to(at::kDouble), state.batches_tracked, state.auxiliary_skip};
 }
 
 struct Outcome {
@@ -144,13 +144,14 @@ std::vector<at::Tensor> each(const std::vector<Outcome>& outcomes, at::Tensor Ou
 
 class FusedExecutor : public testing::TestWithParam<Case> {
  protected:
-  void expect_agreement(Mode mode, Wanted wanted) {
+  void expect_agreement(Mode mode, Wanted wanted, double auxiliary_skip = 0.0) {
     const Case& shape = GetParam();
     const NetworkLayout layout = lay_out(shape.spec);
     const ForwardOptions options{mode, wanted};
     const DropPath drop = drop_path_of(shape, layout);
     NetworkState state = initial_state(layout, Precision::kFloat32, 3);
     state.alpha.mul_(1000.0);  // weights of the edges that differ
+    state.auxiliary_skip = auxiliary_skip;
     if (mode == Mode::kEvaluate) {
       state.statistics.add_(normal({layout.statistic_count}, "statistics").abs(), 0.1);
     }
@@ -184,6 +185,12 @@ TEST_P(FusedExecutor, AgreesInTraining) {
   expect_agreement(Mode::kTrain, GetParam().spec.relaxed() ? Wanted::kBoth : Wanted::kWeights);
 }
 TEST_P(FusedSearch, AgreesWhenOnlyAlphaIsWanted) { expect_agreement(Mode::kTrain, Wanted::kAlpha); }
+TEST_P(FusedSearch, AgreesWithAnAuxiliarySkip) {
+  expect_agreement(Mode::kTrain, Wanted::kBoth, 0.7);
+}
+TEST_P(FusedSearch, AgreesWithAnAuxiliarySkipWhenNothingIsWanted) {
+  expect_agreement(Mode::kEvaluate, Wanted::kNothing, 0.7);
+}
 TEST_P(FusedExecutor, AgreesWhenOnlyWeightsAreWanted) {
   expect_agreement(Mode::kTrain, Wanted::kWeights);
 }
@@ -237,6 +244,28 @@ TEST_P(FusedExecutor, GroupedComposedOperationsChangeNothing) {
     // Against the weights' gradient: with one image alpha's own all but vanishes.
     EXPECT_LT(grouped.alpha.sub(plain.alpha).norm().item<double>(),
               1e-9 * plain.weights.norm().item<double>());
+  }
+}
+
+TEST(AuxiliarySkip, OfOneBesideNothingIsASkip) {
+  const NetworkLayout layout = lay_out(spec_of(space::Stem::kCifar, 8, 3, 2, 3));
+  const at::Tensor images = normal({4, 3, 8, 8}, "images");
+  const auto composed = make_composed_executor(layout);
+  const auto fused = make_fused_executor(layout, 2);
+  for (const Mode mode : {Mode::kTrain, Mode::kEvaluate}) {
+    for (Executor* executor : {composed.get(), fused.get()}) {
+      NetworkState skips = initial_state(layout, Precision::kFloat32, 3);
+      NetworkState helped = skips.clone();
+      // exp(-1000) is 0, so that softmax(alpha) is exactly 1 on one primitive.
+      skips.alpha.zero_().select(2, static_cast<int>(space::Primitive::kSkipConnect)).fill_(1000);
+      helped.alpha.zero_().select(2, static_cast<int>(space::Primitive::kNone)).fill_(1000);
+      helped.auxiliary_skip = 1.0;
+      const ForwardOptions options{mode, Wanted::kNothing};
+      const at::Tensor wanted = executor->forward(skips, images, options).main;
+      EXPECT_TRUE(executor->forward(helped, images, options).main.equal(wanted));
+      helped.auxiliary_skip = 0.0;
+      EXPECT_FALSE(executor->forward(helped, images, options).main.equal(wanted));
+    }
   }
 }
 

@@ -55,7 +55,7 @@ void load_slice(const TensorFile& file, const std::string& name,
 }  // namespace
 
 NetworkState NetworkState::clone() const {
-  return {weights.clone(), statistics.clone(), alpha.clone(), batches_tracked};
+  return {weights.clone(), statistics.clone(), alpha.clone(), batches_tracked, auxiliary_skip};
 }
 
 NetworkState initial_state(const TensorTable& table, Precision precision, std::uint64_t seed) {

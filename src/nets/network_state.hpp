@@ -22,6 +22,11 @@ struct NetworkState {
   at::Tensor alpha;  ///< [2, edges, 8]: architecture logits of normal and reduction cells; [2, 0,
                      ///< 8] when derived
   std::int64_t batches_tracked = 0;  ///< training passes that moved the statistics
+  /// Not learned: beta of an auxiliary skip (Chu et al., "DARTS-", ICLR 2021). Every edge of a
+  /// supernet weighs its candidates by softmax(alpha), and its skip by beta more:
+  ///     edge(x) = sum_k softmax(alpha_e)[k] o_k(x) + beta o_skip(x).
+  /// The gradient in alpha is that of the softmax alone. 0: off, the same bits as without.
+  double auxiliary_skip = 0.0;
 
   NetworkState clone() const;
 };
