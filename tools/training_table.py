@@ -36,6 +36,7 @@ def row(folder):
     train = statistics.mean(100 * (1 - run[-1]["train"]["error"]) for run in epochs)
     cells = [
         folder.name,
+        str(len(runs)),
         f"{count['parameters'] / 1e6:.2f}",
         f"{count['macs'] / 1e6:.1f}",
         f"{train:.1f}",
@@ -48,7 +49,7 @@ def row(folder):
     values = [100 * measure[second]["value"] for measure in measures] if second else []
     cells.append(f"{statistics.mean(values):.1f}" if values else "-")
     cells.append(f"{statistics.median(test['images_per_second'] for test in tests):.0f}")
-    return mean, len(runs), second, tests[0], max(len(run) for run in epochs), cells
+    return mean, second, tests[0], max(len(run) for run in epochs), cells
 
 
 def main():
@@ -59,13 +60,12 @@ def main():
         if not rows:
             continue
         rows.sort(key=lambda entry: -entry[0])
-        _, _, second, test, epochs, _ = rows[0]
+        _, second, test, epochs, _ = rows[0]
         groups = f" in {test['groups']} groups" if test["groups"] else ""
-        print(f"`{data.name}`: {epochs} epochs, {test['images']} test images{groups}, "
-              f"{min(entry[1] for entry in rows)} or more seeds a network.\n")
-        print(f"| network | parameters, M | MACs, M | train accuracy, last epoch | best valid accuracy | test accuracy, % | 95 % interval of the mean "
+        print(f"`{data.name}`: {epochs} epochs, {test['images']} test images{groups}.\n")
+        print(f"| network | seeds | parameters, M | MACs, M | train accuracy, last epoch | best valid accuracy | test accuracy, % | 95 % interval of the mean "
               f"| widest 95 % interval of one run | {second or 'second measure'}, % | images/s |")
-        print("|---|---|---|---|---|---|---|---|---|---|")
+        print("|---|---|---|---|---|---|---|---|---|---|---|")
         for entry in rows:
             print("| " + " | ".join(entry[-1]) + " |")
         print()
