@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -252,26 +251,33 @@ void print_classes(const Answer& answer) {
   }
 }
 
-/// 1 when the first answer is right, else 0; of several labels the share of classes right at 0.5.
-/// Its mean over images is the accuracy.
-double share_right(const learn::Predictions& p, std::size_t image) {
-  const float* probabilities = p.probabilities.data() + image * p.classes;
-  if (p.labels == data::LabelKind::kSingle) {
-    const auto first = std::max_element(probabilities, probabilities + p.classes) - probabilities;
-    return first == p.truth[image] ? 1.0 : 0.0;
-  }
-  double right = 0.0;
+/// The columns of one prediction, in the order of predictions_csv's head.
+std::vector<std::string> prediction_row(const Answer& answer, std::size_t evaluation,
+                                        std::size_t image, double right) {
+  const learn::Predictions& p = answer.result.predictions[evaluation];
+  std::string truth;
   for (std::size_t c = 0; c < p.classes; ++c) {
-    right += (probabilities[c] > 0.5F) == (p.table().at(image, c) != 0);
+    if (p.table().at(image, c) != 0) {
+      truth += (truth.empty() ? "" : " ") + answer.result.card.classes[c];
+    }
   }
-  return right / static_cast<double>(p.classes);
+  std::vector<std::string> row = {
+      std::to_string(answer.result.evaluations[evaluation].size_px), p.names[image],
+      p.groups.empty() ? "" : std::to_string(p.groups[image]), truth, fmt::format("{}", right)};
+  for (const std::vector<float>* values : {&p.logits, &p.probabilities}) {
+    for (std::size_t c = 0; c < p.classes; ++c) {
+      row.push_back(fmt::format("{}", (*values)[image * p.classes + c]));
+    }
+  }
+  return row;
 }
 
 /// \throws UserError when the models have different classes, which are the columns.
 std::string predictions_csv(const std::vector<Answer>& answers) {
+  const bool several = answers.size() > 1;
   const std::vector<std::string>& classes = answers.front().result.card.classes;
   std::vector<std::string> head = {"size", "image", "group", "truth", "right"};
-  if (answers.size() > 1) {
+  if (several) {
     head.insert(head.begin(), "model");
   }
   for (const char* what : {"logit ", "probability "}) {
@@ -281,34 +287,18 @@ std::string predictions_csv(const std::vector<Answer>& answers) {
   }
   std::string text = csv_line(head);
   for (const Answer& answer : answers) {
+    const std::string& run = answer.request.config.model.run;
     if (answer.result.card.classes != classes) {
       throw UserError(
-          fmt::format("--predictions: '{}' has other classes than '{}'; write one file "
-                      "for each",
-                      answer.request.config.model.run, answers.front().request.config.model.run));
+          fmt::format("--predictions: '{}' has other classes than '{}'; write one file for each",
+                      run, answers.front().request.config.model.run));
     }
     for (std::size_t e = 0; e < answer.result.predictions.size(); ++e) {
-      const learn::Predictions& p = answer.result.predictions[e];
-      for (std::size_t i = 0; i < p.images(); ++i) {
-        std::string truth;
-        std::vector<std::string> row;
-        if (answers.size() > 1) {
-          row.push_back(answer.request.config.model.run);
-        }
-        row.push_back(std::to_string(answer.result.evaluations[e].size_px));
-        row.push_back(p.names[i]);
-        row.push_back(p.groups.empty() ? "" : std::to_string(p.groups[i]));
-        for (std::size_t c = 0; c < classes.size(); ++c) {
-          if (p.table().at(i, c) != 0) {
-            truth += (truth.empty() ? "" : " ") + classes[c];
-          }
-        }
-        row.push_back(truth);
-        row.push_back(fmt::format("{}", share_right(p, i)));
-        for (const std::vector<float>* values : {&p.logits, &p.probabilities}) {
-          for (std::size_t c = 0; c < classes.size(); ++c) {
-            row.push_back(fmt::format("{}", (*values)[i * classes.size() + c]));
-          }
+      const std::vector<double> right = learn::shares_right(answer.result.predictions[e]);
+      for (std::size_t image = 0; image < right.size(); ++image) {
+        std::vector<std::string> row = prediction_row(answer, e, image, right[image]);
+        if (several) {
+          row.insert(row.begin(), run);
         }
         text += csv_line(row);
       }

@@ -222,15 +222,6 @@ Networks open_networks(const Request& request, const data::Dataset* dataset) {
   return networks;
 }
 
-data::Split split_named(const std::string& name) {
-  for (const data::Split split : {data::Split::kTrain, data::Split::kValid, data::Split::kTest}) {
-    if (data::name_of(split) == name) {
-      return split;
-    }
-  }
-  throw UserError(fmt::format("--split: '{}' is unknown; use one of train, valid, test", name));
-}
-
 /// How many images have no class to explain, although their labels are known.
 std::size_t unlabelled(const json& facts) {
   const json& images = facts.at("images");
@@ -275,7 +266,7 @@ int run_explain_command(std::vector<std::string> arguments) {
   }
   const data::Dataset* known = dataset ? &*dataset : nullptr;
   const auto files = request.pick > 0
-                         ? data::pick_images(*dataset, split_named(request.split),
+                         ? data::pick_images(*dataset, data::split_of_flag(request.split),
                                              static_cast<std::size_t>(request.pick), request.seed)
                          : data::list_images({request.images.begin(), request.images.end()});
   const Networks networks = open_networks(request, known);

@@ -204,6 +204,15 @@ std::string image_name(const Dataset& dataset, const Sample& sample) {
   return sample.record < 0 ? file : fmt::format("{} record {}", file, sample.record);
 }
 
+Split split_of_flag(std::string_view name) {
+  for (const Split split : {Split::kTrain, Split::kValid, Split::kTest}) {
+    if (name_of(split) == name) {
+      return split;
+    }
+  }
+  throw UserError(fmt::format("--split: '{}' is unknown; use one of train, valid, test", name));
+}
+
 const std::vector<Sample>& Dataset::of(Split split) const {
   return split == Split::kTrain ? train : split == Split::kValid ? valid : test;
 }

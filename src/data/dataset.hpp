@@ -15,6 +15,8 @@ enum class LabelKind { kSingle, kMulti };
 
 enum class Split { kTrain, kValid, kTest };
 std::string_view name_of(Split split);  ///< "train", "valid", "test"
+/// What --split names. \throws UserError for anything but those three.
+Split split_of_flag(std::string_view name);
 
 /// One image of a data set, not yet read.
 struct Sample {

@@ -15,15 +15,6 @@
 namespace probedarts::learn {
 namespace {
 
-data::Split split_of(const std::string& name) {
-  for (const data::Split split : {data::Split::kTrain, data::Split::kValid, data::Split::kTest}) {
-    if (data::name_of(split) == name) {
-      return split;
-    }
-  }
-  throw UserError(fmt::format("--split: '{}' is unknown; use one of train, valid, test", name));
-}
-
 bool are_numbers(const std::vector<std::string>& names) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i] != std::to_string(i)) {
@@ -169,7 +160,7 @@ void validate(const EvaluateConfig& config) {
   data.normalize = "none";  // the model's
   validate(data);
   validate(static_cast<const RunOptions&>(config));
-  split_of(config.split);
+  data::split_of_flag(config.split);
   check_choice("threshold-from", config.threshold_from, {"split", "valid"});
   check_range("valid-share", config.valid_share, 0.0, 0.9);
   check_range("batch", config.batch, 1, 65536);
@@ -179,7 +170,7 @@ void validate(const EvaluateConfig& config) {
 EvaluatedModel evaluate_model(const EvaluateConfig& config, const std::vector<int>& sizes) {
   checkpoint_of(config.model);
   validate(config);
-  const data::Split split = split_of(config.split);
+  const data::Split split = data::split_of_flag(config.split);
   EvaluateConfig own = config;
   EvaluatedModel result;
   const ModelCard known = card_of_data(dataset_of(config, config, config.valid_share));

@@ -104,6 +104,10 @@ Evaluation measure_predictions(const Predictions& predictions,
                                const std::vector<double>& thresholds,
                                const BootstrapOptions& bootstrap);
 
+/// How right each image's prediction is: of one label 1 or 0; of several the share of classes right
+/// at 0.5. The mean is the measure "accuracy". \returns [images], in 0..1.
+std::vector<double> shares_right(const Predictions& predictions);
+
 /// An evaluation with what it was made of.
 struct EvaluatedModel {
   ModelCard card;

@@ -114,6 +114,27 @@ std::span<const NamedStatistic> statistics_of(data::LabelKind labels) {
 
 }  // namespace
 
+std::vector<double> shares_right(const Predictions& predictions) {
+  std::vector<double> shares(predictions.images());
+  if (predictions.labels == data::LabelKind::kSingle) {
+    const std::vector<std::int64_t> predicted = predicted_classes(predictions.scores());
+    for (std::size_t image = 0; image < shares.size(); ++image) {
+      shares[image] = predicted[image] == predictions.truth[image] ? 1.0 : 0.0;
+    }
+    return shares;
+  }
+  for (std::size_t image = 0; image < shares.size(); ++image) {
+    for (std::size_t c = 0; c < predictions.classes; ++c) {
+      shares[image] +=
+          (predictions.scores().at(image, c) > 0.5F) == (predictions.table().at(image, c) != 0)
+              ? 1.0
+              : 0.0;
+    }
+    shares[image] /= static_cast<double>(predictions.classes);
+  }
+  return shares;
+}
+
 Evaluation measure_predictions(const Predictions& predictions,
                                const std::vector<double>& thresholds,
                                const BootstrapOptions& bootstrap) {

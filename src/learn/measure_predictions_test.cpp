@@ -61,6 +61,14 @@ TEST(MeasurePredictions, CountsWhatIsRightAndWhatIsNot) {
   EXPECT_EQ(e.images_per_second, 8.0);
 }
 
+TEST(SharesRight, AverageToTheAccuracy) {
+  const Predictions one = single({0.9F, 0.1F, 0.8F, 0.2F, 0.3F, 0.7F, 0.6F, 0.4F}, {0, 0, 1, 1}, 2);
+  EXPECT_EQ(shares_right(one), (std::vector<double>{1.0, 1.0, 1.0, 0.0}));
+  const Predictions several = multi({0.9F, 0.2F, 0.4F, 0.6F}, {1, 1, 0, 1}, 2);
+  EXPECT_EQ(shares_right(several), (std::vector<double>{0.5, 1.0}));
+  EXPECT_EQ(measure(measure_predictions(several, {}, replicates(0)), "accuracy").value, 0.75);
+}
+
 TEST(MeasurePredictions, GiveIntervalsOfWidthZeroWhenAllIsRight) {
   const Evaluation e = measure_predictions(single({1, 0, 0, 1}, {0, 1}, 2), {}, replicates(50));
   EXPECT_EQ(measure(e, "accuracy").interval->low, 1.0);

@@ -257,11 +257,25 @@ std::optional<int> runs_needed(double mean, double sd, double level,
   return std::max(least, many);
 }
 
+void judge_family(std::vector<Comparison>& family, double level) {
+  std::vector<double> p_values;
+  for (const Comparison& c : family) {
+    p_values.push_back(c.p);
+  }
+  const std::vector<double> corrected = holm(p_values);
+  for (std::size_t i = 0; i < family.size(); ++i) {
+    Comparison& c = family[i];
+    c.corrected_p = corrected[i];
+    if (c.corrected_p <= level) {
+      c.verdict = c.difference.mean > 0.0 ? Verdict::kBetter : Verdict::kWorse;
+    }
+  }
+}
+
 std::vector<Comparison> compare_rows(const std::vector<ScoredRow>& rows,
                                      const std::vector<std::pair<std::size_t, std::size_t>>& pairs,
                                      const CompareOptions& options) {
   std::vector<Comparison> all;
-  std::vector<double> p_values;
   for (const auto& [first, second] : pairs) {
     require(first < rows.size() && second < rows.size(), "a comparison names rows");
     const std::vector<double> differences = paired_differences(rows[first], rows[second]);
@@ -273,16 +287,11 @@ std::vector<Comparison> compare_rows(const std::vector<ScoredRow>& rows,
     c.interval = student_interval(differences);
     c.p = options.test == PairedTest::kSignFlip ? sign_flip_p(differences, options.seed)
                                                 : paired_t_p(differences);
-    p_values.push_back(c.p);
     all.push_back(std::move(c));
   }
-  const std::vector<double> corrected = holm(p_values);
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    Comparison& c = all[i];
-    c.corrected_p = corrected[i];
-    if (c.corrected_p <= options.level) {
-      c.verdict = c.difference.mean > 0.0 ? Verdict::kBetter : Verdict::kWorse;
-    } else if (c.difference.sd) {
+  judge_family(all, options.level);
+  for (Comparison& c : all) {
+    if (c.verdict == Verdict::kNotDistinguishable && c.difference.sd) {
       c.needed = runs_needed(c.difference.mean, *c.difference.sd,
                              options.level / static_cast<double>(all.size()), options);
     }

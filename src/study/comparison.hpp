@@ -68,6 +68,9 @@ struct Comparison {
   std::string sentence;       ///< all of that in words
 };
 
+/// Takes all comparisons as one family: Holm's correction of their p, and the verdicts.
+void judge_family(std::vector<Comparison>& family, double level);
+
 /// Compares pairs of rows, given as indices, as one family.
 std::vector<Comparison> compare_rows(const std::vector<ScoredRow>& rows,
                                      const std::vector<std::pair<std::size_t, std::size_t>>& pairs,

@@ -17,6 +17,7 @@
 #include "space/primitive.hpp"
 #include "study/plot.hpp"
 #include "study/statistics.hpp"
+#include "study/tables.hpp"
 
 namespace probedarts::study {
 namespace {
@@ -227,14 +228,12 @@ class Artist {
 
   void draw_accuracies() {
     Panel panel{"Each network a point", {}};
-    const json::json_pointer place("/evaluations/0/measures/accuracy/value");
     for (std::size_t r = 0; r < plan_.rows.size(); ++r) {
       for (const Row::Trained& trained : plan_.rows[r].trained) {
         std::vector<double> scores;
         for (const std::size_t task : trained.evaluations) {
-          const json result = result_of(progress_, task);
-          if (result.contains(place) && result[place].is_number()) {
-            scores.push_back(100.0 * result[place].get<double>());
+          if (const auto accuracy = test_accuracy(progress_, task)) {
+            scores.push_back(100.0 * *accuracy);
           }
         }
         if (trained.phase != Phase::kFinal || scores.empty()) {
@@ -270,15 +269,14 @@ class Artist {
 
   /// Nothing where there is no test yet, or no folder that tells the network.
   std::optional<Tested> tested(const Row::Trained& trained) const {
-    const json::json_pointer place("/evaluations/0/measures/accuracy/value");
     const json::json_pointer size("/evaluations/0/size");
     Tested seen;
     std::vector<double> scores;
     for (const std::size_t task : trained.evaluations) {
       const json result = result_of(progress_, task);
-      if (result.contains(place) && result[place].is_number() && result.contains(size) &&
-          result[size].is_number_integer()) {
-        scores.push_back(100.0 * result[place].get<double>());
+      const auto accuracy = test_accuracy(progress_, task);
+      if (accuracy && result.contains(size) && result[size].is_number_integer()) {
+        scores.push_back(100.0 * *accuracy);
         seen.size_px = result[size].get<int>();
       }
     }

@@ -25,18 +25,6 @@ std::optional<double> printed(const Progress& progress, std::size_t task, const 
              : std::nullopt;
 }
 
-/// Accuracy that `evaluate --json` printed for its only size.
-std::optional<double> test_accuracy(const Progress& progress, std::size_t task) {
-  if (progress.states[task] != TaskState::kDone) {
-    return std::nullopt;
-  }
-  const json result = json::parse(progress.records[task].result, nullptr, false);
-  const json::json_pointer place("/evaluations/0/measures/accuracy/value");
-  return result.contains(place) && result[place].is_number()
-             ? std::optional(result[place].get<double>())
-             : std::nullopt;
-}
-
 std::optional<double> accuracy(const Progress& progress, std::size_t task, const char* error_key) {
   const auto error = printed(progress, task, error_key);
   return error ? std::optional(1.0 - *error) : std::nullopt;
@@ -383,6 +371,17 @@ std::string render_markdown(const Findings& findings) {
 }
 
 }  // namespace
+
+std::optional<double> test_accuracy(const Progress& progress, std::size_t task) {
+  if (progress.states[task] != TaskState::kDone) {
+    return std::nullopt;
+  }
+  const json result = json::parse(progress.records[task].result, nullptr, false);
+  const json::json_pointer place("/evaluations/0/measures/accuracy/value");
+  return result.contains(place) && result[place].is_number()
+             ? std::optional(result[place].get<double>())
+             : std::nullopt;
+}
 
 Findings read_findings(const std::string& name, const Plan& plan, const Progress& progress,
                        const CompareOptions& options, const std::optional<StudyFolder>& folder) {

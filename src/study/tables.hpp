@@ -28,6 +28,10 @@ struct Prediction {
   std::optional<double> tau, rho;  ///< Kendall's tau-b, Spearman's rho
 };
 
+/// Accuracy, 0..1, that `evaluate --json` printed for its only size; nothing before the task is
+/// done.
+std::optional<double> test_accuracy(const Progress& progress, std::size_t task);
+
 struct Findings {
   std::string study;
   std::vector<Measured> measures;

@@ -195,24 +195,17 @@ std::vector<Comparison> compare_on_images(const std::vector<ImageRow>& rows,
                                           const CompareOptions& options) {
   std::vector<Comparison> all;
   std::vector<const TestImages*> images;
-  std::vector<double> p_values;
   for (std::size_t a = 0; a < rows.size(); ++a) {
     for (std::size_t b = a + 1; b < rows.size(); ++b) {
       if (rows[a].images && rows[b].images && rows[a].images->names == rows[b].images->names) {
         all.push_back(compare(rows[a], rows[b], options));
         images.push_back(&*rows[a].images);
-        p_values.push_back(all.back().p);
       }
     }
   }
-  const std::vector<double> corrected = holm(p_values);
+  judge_family(all, options.level);
   for (std::size_t i = 0; i < all.size(); ++i) {
-    Comparison& c = all[i];
-    c.corrected_p = corrected[i];
-    if (c.corrected_p <= options.level) {
-      c.verdict = c.difference.mean > 0.0 ? Verdict::kBetter : Verdict::kWorse;
-    }
-    c.sentence = sentence_of(c, *images[i], all.size());
+    all[i].sentence = sentence_of(all[i], *images[i], all.size());
   }
   return all;
 }
