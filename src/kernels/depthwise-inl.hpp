@@ -13,7 +13,7 @@ HWY_BEFORE_NAMESPACE();
 namespace probedarts::kernels {
 namespace HWY_NAMESPACE {
 
-inline constexpr int kMaxTaps = 25;
+inline constexpr int kMaxTaps = 49;
 
 struct Tap {
   std::ptrdiff_t offset;  ///< floats from the output's own place in the source
@@ -152,7 +152,7 @@ HWY_INLINE void tap_gradient_rows(TapWindow window, PixelGrid dz, PixelGrid x, i
 template <int K>
 HWY_INLINE void tap_gradient(TapWindow window, PixelGrid dz, PixelGrid x, int rows, int pixels,
                              float* gradient, int channels) {
-  constexpr int kRowsAtOnce = K == 3 || kManyRegisters ? 3 : 2;
+  constexpr int kRowsAtOnce = K == 3 || (kManyRegisters && K == 5) ? 3 : 2;
   for (int c = 0; c < channels; c += kLanes) {
     const PixelGrid left{dz.first + c, dz.step, dz.row_step};
     PixelGrid right{x.first + c, x.step, x.row_step};

@@ -22,6 +22,7 @@
 #include "core/errors.hpp"
 #include "core/random.hpp"
 #include "nets/composed_executor.hpp"
+#include "nets/fast_convolution.hpp"
 
 namespace probedarts::nets {
 namespace {
@@ -49,6 +50,9 @@ class LayerPass {
 
   at::Tensor run(const layer::Conv& conv) const {
     const at::Tensor bias = conv.bias ? inputs_.parameters[*conv.bias] : at::Tensor();
+    if (inputs_.convolutions == Convolutions::kFast && has_fast_convolution(conv, in())) {
+      return fast_convolution(conv, in(), inputs_.parameters[conv.weight], bias);
+    }
     return at::conv2d(in(), inputs_.parameters[conv.weight], bias, conv.stride, conv.padding,
                       conv.dilation, conv.groups);
   }

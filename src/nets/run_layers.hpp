@@ -11,6 +11,10 @@
 
 namespace probedarts::nets {
 
+/// How convolutions are computed. kFast takes fast_convolution.hpp where that has one; kPlain is
+/// at::conv2d throughout, the slow truth.
+enum class Convolutions { kFast, kPlain };
+
 /// What a layer graph is run with.
 struct LayerInputs {
   const std::vector<at::Tensor>& parameters;  ///< one per entry of the table, with its shape
@@ -18,6 +22,7 @@ struct LayerInputs {
   Mode mode = Mode::kEvaluate;
   std::uint64_t seed = 0;  ///< of dropout
   std::int64_t pass = 0;   ///< number of the training pass: each draws its own dropout
+  Convolutions convolutions = Convolutions::kFast;
 };
 
 /// What comes out.
@@ -31,8 +36,9 @@ struct LayerRun {
   at::Tensor batch;
 };
 
-/// Computes a network layer by layer with ATen operations, any device and dtype, with autograd.
-/// Feature maps are let go after their last reader (unless autograd keeps them).
+/// Computes a network layer by layer with ATen operations, any device and dtype, with autograd, and
+/// with kernels of our own for depthwise convolutions in float32 on the CPU. Feature maps are let
+/// go after their last reader (unless autograd keeps them).
 ///
 /// \param images   [B, 3, H, W]
 /// \param watched  indices of layers whose outputs are wanted.
