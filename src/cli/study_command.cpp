@@ -14,6 +14,8 @@
 #include "core/files.hpp"
 #include "core/interrupt.hpp"
 #include "core/progress.hpp"
+#include "data/image.hpp"
+#include "explain/paint.hpp"
 #include "learn/model_card.hpp"
 #include "learn/search_config.hpp"
 #include "learn/train_config.hpp"
@@ -438,13 +440,24 @@ std::optional<study::NetworkSize> count_run(const fs::path& run, int size_px) {
     const learn::Network network(learn::card_from_json(record["model"]).network);
     network.require_image_size(size_px);
     const nets::NetworkCount count = nets::count_network(network.layers(), size_px, size_px);
-    return study::NetworkSize{count.parameters, count.macs};
+    return study::NetworkSize{count.parameters, count.macs, count.macs_paper};
   } catch (const json::exception&) {
     throw UserError(fmt::format(
         "run folder: 'model' in '{}' is no description of a network; restore the file or repeat "
         "the run",
         file.string()));
   }
+}
+
+/// As figure 8 shows it: at most 160 px, which is sharp at 112 on most screens.
+std::string embed_picture(const fs::path& file) {
+  constexpr int kLargest = 160;
+  data::Image image = data::read_image(file);
+  if (const int side = std::max(image.width, image.height); side > kLargest) {
+    image = data::resize_bicubic(image, std::max(1, image.height * kLargest / side),
+                                 std::max(1, image.width * kLargest / side));
+  }
+  return explain::data_uri(explain::encode_jpeg(image));
 }
 
 int report(Request& request) {
@@ -460,7 +473,8 @@ int report(Request& request) {
   study::Findings findings =
       study::read_findings(opened.study.name, plan, progress, {}, opened.folder);
   findings.all_pairs = request.all_pairs;
-  const study::Figures figures = study::draw_figures(plan, progress, opened.folder, count_run);
+  const study::Figures figures =
+      study::draw_figures(plan, progress, opened.folder, count_run, embed_picture);
   const fs::path target = page.empty() ? opened.folder.path / "report.html" : fs::path(page);
   write_file_atomically(target, study::render_study_page(findings, figures, plan, progress,
                                                          fs::absolute(target).parent_path()));

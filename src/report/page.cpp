@@ -83,6 +83,7 @@ std::string render_report(const std::vector<std::filesystem::path>& folders) {
               {{"title", escape_html(title)},
                {"style", std::string(page_files::kStyle)},
                {"chart_library", std::string(page_files::kChartLibrary)},
+               {"charts", std::string(page_files::kCharts)},
                {"script", std::string(page_files::kScript)},
                {"data", page_data(runs, names)},
                {"kinds", kinds_of(runs)},

@@ -6,6 +6,7 @@
 
 #include "core/escape.hpp"
 #include "report/findings.hpp"
+#include "report/palette.hpp"
 
 namespace probedarts::report {
 namespace {
@@ -40,15 +41,6 @@ std::string per_kind(Function function) {
 
 std::string number_or_null(const std::optional<int>& number) {
   return number ? std::to_string(*number) : "null";
-}
-
-std::string layer_json(const Layer& layer) {
-  return fmt::format(
-      R"({{"cell":{},"kind":{},"edge":{},"from":{},"to":{},"primitive":{},"position":{},"role":{},"name":{}}})",
-      number_or_null(layer.cell), json_text(layer.cell_kind), number_or_null(layer.edge),
-      number_or_null(layer.from), number_or_null(layer.to),
-      layer.primitive ? std::to_string(static_cast<int>(*layer.primitive)) : "null", layer.position,
-      json_text(layer.role), layer.cell ? "null" : json_text(layer.name));
 }
 
 std::string genes_json(const space::CellGenotype& cell) {
@@ -157,13 +149,26 @@ std::string run_json(const Run& run, const std::string& name) {
 
 }  // namespace
 
-std::string page_data(const std::vector<Run>& runs, const std::vector<std::string>& names) {
-  const std::string primitives = list(space::kPrimitiveCount, [](std::size_t i) {
+std::string layer_json(const Layer& layer) {
+  return fmt::format(
+      R"({{"cell":{},"kind":{},"edge":{},"from":{},"to":{},"primitive":{},"position":{},"role":{},"name":{}}})",
+      number_or_null(layer.cell), json_text(layer.cell_kind), number_or_null(layer.edge),
+      number_or_null(layer.from), number_or_null(layer.to),
+      layer.primitive ? std::to_string(static_cast<int>(*layer.primitive)) : "null", layer.position,
+      json_text(layer.role), layer.cell ? "null" : json_text(layer.name));
+}
+
+std::string primitives_json() {
+  return list(space::kPrimitiveCount, [](std::size_t i) {
     const space::PrimitiveInfo& info = space::kPrimitives[i];
     return fmt::format(R"({{"name":"{}","short":"{}","free":{}}})", info.name, info.short_name,
                        info.parameter_free);
   });
-  return fmt::format(R"({{"primitives":{},"runs":{}}})", primitives,
+}
+
+std::string page_data(const std::vector<Run>& runs, const std::vector<std::string>& names) {
+  return fmt::format(R"({{"styles":{},"primitives":{},"runs":{}}})", styles_json(),
+                     primitives_json(),
                      list(runs.size(), [&](std::size_t i) { return run_json(runs[i], names[i]); }));
 }
 

@@ -9,7 +9,7 @@ namespace probedarts::report {
 
 /// The numbers behind the charts as one JSON object, safe inside <script type="application/json">.
 ///
-///     {"primitives": [{"name", "short", "free"}, ...],
+///     {"styles": styles_json(), "primitives": primitives_json(),
 ///      "runs": [{"name", "nodes", "epochs", "optimizer", "train": {"error": [], "loss": []},
 ///      "valid": {...},
 ///                "lr": [per epoch], "layers": [{"cell", "kind", "edge", "from", "to", "primitive",
@@ -27,5 +27,11 @@ namespace probedarts::report {
 ///  `lr_layers` is null when all layers share the schedule.
 /// Five significant digits. \param names  what to call the runs; as many as runs, distinct.
 std::string page_data(const std::vector<Run>& runs, const std::vector<std::string>& names);
+
+/// [{"name", "short", "free"}, ...] in the order of alpha's columns.
+std::string primitives_json();
+
+/// One member of "layers" above.
+std::string layer_json(const Layer& layer);
 
 }  // namespace probedarts::report

@@ -156,7 +156,7 @@ TEST_F(RenderReport, NeedsNoNetwork) {
   const std::string page = render_report({run("a")});
   EXPECT_FALSE(std::regex_search(page, std::regex(R"((src|href)="?(https?:)?//)")));
   EXPECT_THAT(page, Not(HasSubstr("@import")));
-  EXPECT_EQ(count_of(page, "</script>"), 3U);
+  EXPECT_EQ(count_of(page, "</script>"), 4U);
 }
 
 TEST_F(RenderReport, ShowsTheGenotypeAndTheConfiguration) {

@@ -50,6 +50,14 @@ Layer read_layer(const JsonField& field) {
   return layer;
 }
 
+std::vector<Layer> layers_of(const JsonField& head) {
+  std::vector<Layer> layers;
+  for (const JsonField& layer : head.at("layers").items()) {
+    layers.push_back(read_layer(layer));
+  }
+  return layers;
+}
+
 std::string machine_line(const JsonField& machine) {
   std::string line = machine.has("cpu") ? machine.at("cpu").text() : "unknown processor";
   if (machine.has("cores")) {
@@ -313,9 +321,7 @@ Run read_run(const std::filesystem::path& folder) {
   for (const auto& [key, value] : config.value().items()) {
     run.config.emplace_back(key, plain(value));
   }
-  for (const JsonField& layer : head.at("layers").items()) {
-    run.layers.push_back(read_layer(layer));
-  }
+  run.layers = layers_of(head);
   if (!run.is_search()) {
     const JsonField network = head.at("model").at("network");
     run.network = network.at("name").text();
@@ -329,6 +335,12 @@ Run read_run(const std::filesystem::path& folder) {
     read_stop(head.at("stopped"), run);
   }
   return run;
+}
+
+std::vector<Layer> read_layers(const std::filesystem::path& run_json) {
+  const std::string where = fmt::format("'{}'", run_json.string());
+  const json document = parse_document(read_file(run_json), where);
+  return layers_of(JsonField(document, where));
 }
 
 }  // namespace probedarts::report

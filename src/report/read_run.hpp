@@ -129,4 +129,7 @@ struct Run {
 /// epoch, or is malformed.
 Run read_run(const std::filesystem::path& folder);
 
+/// Only `layers` of a run.json. \throws UserError when they are malformed.
+std::vector<Layer> read_layers(const std::filesystem::path& run_json);
+
 }  // namespace probedarts::report

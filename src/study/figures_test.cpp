@@ -37,8 +37,8 @@ TEST(RoundTicks, CoverTheRangeInRoundSteps) {
 
 TEST(DrawPlot, EscapesNamesAndInterruptsLinesWhereThereIsNoNumber) {
   const double nan = std::nan("");
-  const std::string svg = draw_plot_svg(
-      {"t", "x", "y", {{"a<b", {{"l", {0, 1, 2, 3}, {1, nan, 2, 3}, {}, 0, false, false}}}}});
+  const std::string svg =
+      draw_plot_svg({"t", "x", "y", {{"a<b", {{"l", {0, 1, 2, 3}, {1, nan, 2, 3}, {}, 0}}}}});
   EXPECT_THAT(svg, ::testing::HasSubstr("a&lt;b"));
   EXPECT_THAT(svg, ::testing::Not(::testing::HasSubstr("nan")));
   EXPECT_THAT(svg, ::testing::ContainsRegex("d=\"M[0-9. ]+M[0-9. ]+L[0-9. ]+\" fill=\"none\""));
@@ -50,33 +50,11 @@ TEST(DrawPlot, DrawsAnEmptyFrameWithoutNumbers) {
 }
 
 TEST(DrawPlot, HoldsZeroUnlessToldNotTo) {
-  Plot plot{"t", "x", "y", {{"p", {{"l", {0, 1}, {90, 91}, {}, 0, false, false}}}}};
+  Plot plot{"t", "x", "y", {{"p", {{"l", {0, 1}, {90, 91}, {}, 0}}}}};
   EXPECT_THAT(draw_plot_svg(plot), ::testing::HasSubstr(">80</text>"));
   plot.from_zero = false;
   EXPECT_THAT(draw_plot_svg(plot), ::testing::HasSubstr(">90.2</text>"));
   EXPECT_THAT(draw_plot_svg(plot), ::testing::Not(::testing::HasSubstr(">80</text>")));
-}
-
-TEST_F(StudyFigures, ReadErrorsOfWholeLinesAndLeaveOutTheLastBrokenOne) {
-  write_file_atomically(folder_ / "e",
-                        "{\"epoch\":0,\"train\":{\"loss\":9,\"error\":0.5},\"valid\":{\"loss\":9,"
-                        "\"error\":0.75},\"probe\":{\"error\":1}}\n"
-                        "{\"epoch\":1,\"train\":{\"error\":0},\"valid\":{\"error\":1}}\n{\"epo");
-  const ErrorCurves curves = read_error_curves(folder_ / "e");
-  EXPECT_THAT(curves.train, ::testing::ElementsAre(0.5, 0.0));
-  EXPECT_THAT(curves.valid, ::testing::ElementsAre(0.75, 1.0));
-}
-
-TEST_F(StudyFigures, RefuseALineWithoutErrors) {
-  write_file_atomically(folder_ / "e", "{\"epoch\":0}\n");
-  try {
-    read_error_curves(folder_ / "e");
-    FAIL() << "accepted";
-  } catch (const UserError& error) {
-    EXPECT_EQ(std::string(error.what()), "run folder: line 1 of '" + (folder_ / "e").string() +
-                                             "' has no training and validation error; restore the "
-                                             "file or repeat the run");
-  }
 }
 
 TEST_F(StudyFigures, DrawCellsFromRecordsAndCountFoldersThatAreGone) {
@@ -91,14 +69,15 @@ TEST_F(StudyFigures, DrawCellsFromRecordsAndCountFoldersThatAreGone) {
   const Figures figures = draw_figures(plan, progress, {folder_, {}});
   ASSERT_EQ(figures.drawn.size(), 2U);
   EXPECT_EQ(figures.drawn[0].name, "figure-6-row1-normal");
-  EXPECT_EQ(figures.folders_left_out, 1U);
+  EXPECT_EQ(figures.searches.folders_left_out, 1U);
   const std::string page =
       render_study_page(read_findings("a<b", plan, progress, {}), figures, plan, progress, folder_);
   EXPECT_THAT(page, ::testing::HasSubstr("<h1>a&lt;b</h1>"));
   EXPECT_THAT(page, ::testing::HasSubstr("1 done, 1 failed, 0 blocked of 2 runs."));
   EXPECT_THAT(page, ::testing::HasSubstr("loss &lt; is &gt; nan"));
   EXPECT_THAT(page, ::testing::HasSubstr("<td>75.00 (1 run)</td>"));
-  EXPECT_THAT(page, ::testing::HasSubstr("1 finished searches are not drawn"));
+  EXPECT_THAT(page,
+              ::testing::HasSubstr("1 finished search is not drawn: the run folder is gone."));
 }
 
 }  // namespace

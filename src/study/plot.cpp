@@ -4,18 +4,19 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <string_view>
 
 #include <fmt/format.h>
 
+#include "core/errors.hpp"
 #include "core/escape.hpp"
+#include "report/palette.hpp"
 
 namespace probedarts::study {
 namespace {
 
 constexpr double kWidth = 380.0, kHeight = 220.0;  // of the area of a panel's lines
 constexpr double kLeft = 68.0, kTop = 30.0, kBottom = 46.0, kRight = 18.0, kLegendLine = 18.0;
-constexpr std::array kColors = {"#0072b2", "#d55e00", "#009e73", "#b3539a",
-                                "#a87400", "#4fa9de", "#7f7f7f", "#8c564b"};
 
 struct Range {
   double low = std::numeric_limits<double>::infinity();
@@ -40,8 +41,18 @@ struct Frame {
   }
 };
 
-const char* color_of(int style) {
-  return kColors[static_cast<std::size_t>(style) % kColors.size()];
+const report::LineStyle& style_of(int style) {
+  return report::kLineStyles[static_cast<std::size_t>(style) % report::kLineStyles.size()];
+}
+
+const char* color_of(int style) { return style_of(style).light; }
+
+/// Dashed for itself, or by the turn through the styles: 8 plain lines, 8 dashed, 8 dotted, ...
+const char* dash_of(const Series& line) {
+  constexpr std::array kDashes = {"", " stroke-dasharray=\"6 4\"", " stroke-dasharray=\"2 3\"",
+                                  " stroke-dasharray=\"8 3 2 3\""};
+  const std::size_t turn = static_cast<std::size_t>(line.style) / report::kLineStyles.size();
+  return kDashes[(turn + (line.dashed ? 1 : 0)) % kDashes.size()];
 }
 
 std::string text(double x, double y, const char* anchor, const std::string& words) {
@@ -50,13 +61,43 @@ std::string text(double x, double y, const char* anchor, const std::string& word
 }
 
 std::string marker(double x, double y, int style) {
-  constexpr std::array kShapes = {"M-3 -3H3V3H-3Z", "M0 -4L4 3H-4Z", "M0 -4L4 0L0 4L-4 0Z",
-                                  "M-4 -3H4L0 4Z"};
-  return fmt::format("<path transform=\"translate({:.1f} {:.1f})\" d=\"{}\" fill=\"{}\"/>\n", x, y,
-                     kShapes[static_cast<std::size_t>(style) % kShapes.size()], color_of(style));
+  struct Shape {
+    std::string_view name, path;
+    bool filled;
+  };
+  constexpr std::array kShapes = {
+      Shape{"circle", "M-3.4 0A3.4 3.4 0 1 0 3.4 0A3.4 3.4 0 1 0 -3.4 0Z", true},
+      Shape{"triangle", "M0 -4L4 3H-4Z", true},
+      Shape{"rect", "M-3 -3H3V3H-3Z", true},
+      Shape{"rectRot", "M0 -4.2L4.2 0L0 4.2L-4.2 0Z", true},
+      Shape{"star", "M0 -4V4M-4 0H4M-3 -3L3 3M3 -3L-3 3", false},
+      Shape{"crossRot", "M-3.4 -3.4L3.4 3.4M3.4 -3.4L-3.4 3.4", false},
+      Shape{"cross", "M0 -4.4V4.4M-4.4 0H4.4", false},
+      Shape{"rectRounded", "M-3 -2.4H3A2.4 2.4 0 0 1 3 2.4H-3A2.4 2.4 0 0 1 -3 -2.4Z", true}};
+  for (const Shape& shape : kShapes) {
+    if (shape.name == style_of(style).marker) {
+      return fmt::format("<path transform=\"translate({:.1f} {:.1f})\" d=\"{}\" fill=\"{}\"{}/>\n",
+                         x, y, shape.path, shape.filled ? color_of(style) : "none",
+                         shape.filled
+                             ? std::string()
+                             : fmt::format(" stroke=\"{}\" stroke-width=\"1.6\"", color_of(style)));
+    }
+  }
+  report_bug("a line style has a marker that plot.cpp cannot draw", __FILE__, __LINE__);
 }
 
+/// A band around a line; around a single point a bar.
 std::string band(const Series& line, const Frame& frame) {
+  if (line.spread.size() == 1) {
+    return line.spread[0] > 0.0
+               ? fmt::format(
+                     "<path d=\"M{0:.1f} {1:.1f}V{2:.1f}M{3:.1f} {1:.1f}h8M{3:.1f} "
+                     "{2:.1f}h8\" stroke=\"{4}\" stroke-width=\"1.2\" fill=\"none\"/>\n",
+                     frame.x(line.x[0]), frame.y(line.y[0] + line.spread[0]),
+                     frame.y(line.y[0] - line.spread[0]), frame.x(line.x[0]) - 4.0,
+                     color_of(line.style))
+               : "";
+  }
   std::string upper, lower;
   for (std::size_t i = 0; i < line.spread.size(); ++i) {
     if (std::isfinite(line.y[i]) && std::isfinite(line.spread[i])) {
@@ -74,21 +115,28 @@ std::string draw_line(const Series& line, const Frame& frame) {
   std::string svg = band(line, frame);
   std::string path, marks;
   bool pen_down = false;
-  const std::size_t every = line.marked ? 1 : std::max<std::size_t>(1, line.x.size() / 6);
+  const std::size_t every =
+      line.markers == Markers::kAll ? 1 : std::max<std::size_t>(1, line.x.size() / 6);
   for (std::size_t i = 0; i < line.x.size(); ++i) {
     const bool here = std::isfinite(line.x[i]) && std::isfinite(line.y[i]);
     if (here) {
       const double x = frame.x(line.x[i]), y = frame.y(line.y[i]);
       path += fmt::format("{}{:.1f} {:.1f}", pen_down ? "L" : "M", x, y);
-      if ((i + static_cast<std::size_t>(line.style)) % every == 0) {
+      if (line.markers != Markers::kNone &&
+          (i + static_cast<std::size_t>(line.style)) % every == 0) {
         marks += marker(x, y, line.style);
       }
     }
     pen_down = here;
   }
+  if (!line.tag.empty() && !line.x.empty()) {
+    marks += text(frame.x(line.x.back()) + 7, frame.y(line.y.back()) + 4, "start", line.tag);
+  }
+  const std::string faint =
+      line.opacity < 1.0 ? fmt::format(" opacity=\"{:.2g}\"", line.opacity) : "";
   return svg +
-         fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"1.7\"{}/>\n", path,
-                     color_of(line.style), line.dashed ? " stroke-dasharray=\"6 4\"" : "") +
+         fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:.2g}\"{}{}/>\n",
+                     path, color_of(line.style), line.width, faint, dash_of(line)) +
          marks;
 }
 
@@ -120,11 +168,12 @@ std::string draw_legend(const Panel& panel, const Frame& frame) {
   double y = frame.top + kHeight + kBottom + 8;
   for (const Series& line : panel.lines) {
     if (!line.label.empty()) {
-      svg += fmt::format("<path d=\"M{:.1f} {:.1f}h30\" stroke=\"{}\" stroke-width=\"1.7\"{}/>\n",
-                         frame.left, y - 4, color_of(line.style),
-                         line.dashed ? " stroke-dasharray=\"6 4\"" : "") +
-             marker(frame.left + 15, y - 4, line.style) +
-             text(frame.left + 38, y, "start", line.label);
+      svg +=
+          fmt::format("<path d=\"M{:.1f} {:.1f}h30\" stroke=\"{}\" stroke-width=\"{:.2g}\"{}/>\n",
+                      frame.left, y - 4, color_of(line.style), line.width, dash_of(line)) +
+          marker(frame.left + 15, y - 4, line.style) +
+          text(frame.left + 38, y, "start",
+               line.tag.empty() ? line.label : line.tag + "  " + line.label);
       y += kLegendLine;
     }
   }

@@ -6,14 +6,20 @@
 /// Plain line charts as SVG text, for print and for pages without script.
 namespace probedarts::study {
 
+enum class Markers { kNone, kSome, kAll };
+
 /// One line. Points that are not finite interrupt it.
 struct Series {
-  std::string label;           ///< empty: not in the legend
-  std::vector<double> x, y;    ///< equally many
-  std::vector<double> spread;  ///< half height of a band around y; empty: no band
-  int style = 0;               ///< colour and marker, modulo their number
+  std::string label;         ///< empty: not in the legend
+  std::vector<double> x, y;  ///< equally many
+  std::vector<double>
+      spread;     ///< half height of a band around y (a bar at a single point); empty: none
+  int style = 0;  ///< of report::kLineStyles, modulo their number; each further turn dashes
   bool dashed = false;
-  bool marked = false;  ///< a marker at every point, else at few
+  Markers markers = Markers::kSome;
+  double width = 1.7;    ///< px
+  double opacity = 1.0;  ///< 0..1
+  std::string tag = {};  ///< written beside the last point: tells lines apart that share a style
 };
 
 struct Panel {
@@ -30,8 +36,8 @@ struct Plot {
 };
 
 /// Axes, grid, bands, lines, markers and a legend below each panel, as one self-contained SVG
-/// element. Text takes `currentColor`; lines have Okabe & Ito's colours in a middle lightness, and
-/// a marker each, so that grey prints tell them too. The same plot gives the same bytes.
+/// element. Text takes `currentColor`; lines have the light styles of report/palette.hpp, so the
+/// page behind should be white. The same plot gives the same bytes.
 std::string draw_plot_svg(const Plot& plot);
 
 /// About five round numbers that cover the range, both ends included: steps of 1, 2 or 5 times a

@@ -7,6 +7,8 @@
 #include "core/escape.hpp"
 #include "core/version.hpp"
 #include "report/page_files.hpp"
+#include "study/chart_data.hpp"
+#include "study/page_files.hpp"
 #include "study/statistics.hpp"
 
 namespace probedarts::study {
@@ -146,36 +148,120 @@ std::string link_to(const std::filesystem::path& file, const std::filesystem::pa
   return link;
 }
 
-std::string sheets(const Figures& figures, const std::filesystem::path& page_folder) {
-  std::string items;
-  for (const Sheet& sheet : figures.sheets) {
-    items += fmt::format("<li><a href=\"{}\">{}</a></li>\n", link_to(sheet.page, page_folder),
-                         escape_html(sheet.title));
+std::string map_cell(const SheetMap& map, const std::string& network, const std::string& image) {
+  if (map.picture.empty()) {
+    return "<td>-</td>";
   }
-  return items.empty() ? ""
-                       : "<p>Heat maps of the trained networks side by side, a page for each data "
-                         "set, beside this one in the study's folder.</p>\n<ul>\n" +
-                             items + "</ul>\n";
+  return fmt::format(
+      "<td><img src=\"{}\" width=\"112\" height=\"112\" alt=\"Heat map of {} for {} on {}\">{} "
+      "<b>{:.2f}</b>{}</td>",
+      map.picture, escape_html(network), escape_html(map.class_name), escape_html(image),
+      escape_html(map.class_name), map.probability,
+      map.speaks_for ? "" : "<br><span class=\"none\">no place speaks for it</span>");
 }
+
+/// A sheet as a table: a row an image, a column a network, as figure 8 turned by a quarter.
+std::string sheet_table(const Sheet& sheet) {
+  if (sheet.rows.empty()) {
+    return "";
+  }
+  std::string html = fmt::format(
+      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Heat maps, {}\"><table "
+      "class=\"maps\"><thead><tr><th>image</th>",
+      escape_html(sheet.title));
+  for (const std::string& network : sheet.networks) {
+    html += fmt::format("<th>{}</th>", escape_html(network));
+  }
+  html += "</tr></thead><tbody>\n";
+  for (const SheetRow& row : sheet.rows) {
+    html +=
+        fmt::format("<tr><td>{}{}</td>",
+                    row.picture.empty()
+                        ? escape_html(row.image) + "<br>"
+                        : fmt::format("<img src=\"{}\" width=\"112\" height=\"112\" alt=\"{}\">",
+                                      row.picture, escape_html(row.image)),
+                    row.label.empty() ? "" : "label: " + escape_html(row.label));
+    for (std::size_t i = 0; i < row.maps.size(); ++i) {
+      html += map_cell(row.maps[i], sheet.networks[i], row.image);
+    }
+    html += "</tr>\n";
+  }
+  return html + "</tbody></table></div>\n";
+}
+
+std::string sheets(const Figures& figures, const std::filesystem::path& page_folder) {
+  std::string html;
+  for (const Sheet& sheet : figures.sheets) {
+    html += fmt::format(
+        "<h3>{}</h3>\n{}<p class=\"hint\">{}<a href=\"{}\">The whole sheet</a>, in "
+        "its own size, is in the study's folder.</p>\n",
+        escape_html(sheet.title), sheet_table(sheet),
+        sheet.rows_left_out > 0
+            ? fmt::format("{} more rows had no room here. ", sheet.rows_left_out)
+            : "",
+        link_to(sheet.page, page_folder));
+  }
+  return html.empty() ? ""
+                      : "<p>Heat maps of the trained networks: what speaks for the class named "
+                        "below a map, with its probability. Each map has its own scale.</p>\n" +
+                            html;
+}
+
+/// Where the script draws a figure; without one it stays out of sight.
+std::string live_part(const Figure& figure) {
+  const bool joins = figure.live->panels.size() > 1;
+  return fmt::format(
+      "<div class=\"live\" id=\"{0}-live\">{1}<div id=\"{0}-toggles\" class=\"toggles\" "
+      "role=\"group\" aria-label=\"Lines shown\"></div><div id=\"{0}-charts\" "
+      "class=\"charts\"></div></div>\n",
+      figure.name,
+      joins ? fmt::format("<div class=\"controls\"><label class=\"check\"><input type=\"checkbox\" "
+                          "id=\"{}-join\"> all settings in one chart</label></div>",
+                          figure.name)
+            : "");
+}
+
+/// Figure 3, to be looked at from all sides. Without a script its figures for print stand alone.
+constexpr const char* kSearchChooser =
+    "<div class=\"live card\" id=\"figure-3\"><h3>While searching: stable rank and architecture "
+    "weights</h3>\n<p class=\"hint\">One line a convolution of the cell chosen; colour is the node "
+    "it feeds, dash the primitive. Below, softmax(&alpha;) of the edge chosen. All settings share "
+    "the scales.</p>\n<fieldset class=\"edges\"><legend>Settings side by side</legend><div "
+    "id=\"f3-settings\" class=\"chips\"></div></fieldset>\n<div class=\"controls\"><label>Seed "
+    "<select id=\"f3-seed\"></select></label> <label>Cell <select id=\"f3-cell\"></select></label> "
+    "<label>Edge <select id=\"f3-edge\"></select></label> <label>Lines <select id=\"f3-lines\">"
+    "<option value=\"edge\">edge in front</option><option value=\"nodes\">mean of each "
+    "node</option><option value=\"all\">all alike</option></select></label></div>\n<div "
+    "id=\"f3-rank-legend\" class=\"legend\" aria-hidden=\"true\"></div><div "
+    "id=\"f3-weight-legend\" class=\"legend\" aria-hidden=\"true\"></div>\n<div id=\"f3-charts\" "
+    "class=\"charts\"></div></div>\n";
 
 std::string drawings(const Figures& figures) {
   std::string html;
   for (const Figure& figure : figures.drawn) {
+    const bool is_search = figure.name.starts_with("figure-3");
+    if (is_search && html.empty()) {
+      html += kSearchChooser;
+    }
+    const bool is_cell = figure.name.starts_with("figure-6");  // has colours of its own
     html += fmt::format(
-        "<figure class=\"card drawing\" id=\"{}\"><figcaption>{}</figcaption><div class=\"scroll\" "
-        "tabindex=\"0\" role=\"region\" aria-label=\"{}\">{}</div></figure>\n",
-        figure.name, escape_html(figure.caption), figure.name, figure.svg);
+        "<figure class=\"card drawing{5}\" id=\"{0}\"><figcaption>{1}</figcaption>{2}<div "
+        "class=\"scroll{3}\" tabindex=\"0\" role=\"region\" "
+        "aria-label=\"{0}\">{4}</div></figure>\n",
+        figure.name, escape_html(figure.caption), figure.live ? live_part(figure) : "",
+        is_cell ? "" : (figure.live ? " still replaced" : " still"), figure.svg,
+        is_search ? " replaced" : "");
   }
   if (html.empty()) {
     return "";
   }
+  const std::size_t gone = figures.searches.folders_left_out;
   const std::string note =
-      figures.folders_left_out == 0
-          ? ""
-          : fmt::format(
-                "<p class=\"note\">{} finished searches are not drawn: their run folders "
-                "are gone.</p>\n",
-                figures.folders_left_out);
+      gone == 0 ? ""
+                : fmt::format(
+                      "<p class=\"note\">{} finished search{} not drawn: the run "
+                      "folder{} gone.</p>\n",
+                      gone, gone == 1 ? " is" : "es are", gone == 1 ? " is" : "s are");
   return note + "<div class=\"stack\">" + html + "</div>\n";
 }
 
@@ -191,7 +277,7 @@ std::string render_study_page(const Findings& findings, const Figures& figures, 
       "rel=\"icon\" href=\"data:,\">\n<style>",
       name);
   page += report::page_files::kStyle;
-  page += "\n.drawing svg { max-width: none; margin: 0; }\n";  // phones scroll them: legible
+  page += page_files::kStyle;
   page += fmt::format(
       "</style>\n</head>\n<body>\n<header><p class=\"brand\">probedarts study</p>"
       "<h1>{}</h1></header>\n<main>\n",
@@ -202,10 +288,18 @@ std::string render_study_page(const Findings& findings, const Figures& figures, 
   page += section("figure-8", "Where the networks look", sheets(figures, page_folder));
   page += section("comparisons", "What the runs allow one to say", all_sentences(findings));
   page += section("predictions", "Does one foretell the other?", predictions(findings));
-  return page + fmt::format(
-                    "</main>\n<footer><p>Made by probedarts {} ({}) from the study's "
-                    "folder alone.</p></footer>\n</body>\n</html>\n",
-                    escape_html(version()), escape_html(commit()));
+  page += fmt::format(
+      "</main>\n<footer><p>Made by probedarts {} ({}) from the study's folder alone. Charts: "
+      "Chart.js (MIT licence), embedded; this page needs no network.</p></footer>\n<script "
+      "type=\"application/json\" id=\"data\">",
+      escape_html(version()), escape_html(commit()));
+  page += chart_data(figures, plan);
+  for (const std::string_view script :
+       {report::page_files::kChartLibrary, report::page_files::kCharts, page_files::kScript}) {
+    page += "</script>\n<script>";
+    page += script;
+  }
+  return page + "</script>\n</body>\n</html>\n";
 }
 
 }  // namespace probedarts::study

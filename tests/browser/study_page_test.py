@@ -11,9 +11,11 @@ import json
 import pathlib
 import random
 import subprocess
+import struct
 import sys
 import tempfile
 import unittest
+import zlib
 
 import webdriver
 
@@ -46,6 +48,8 @@ MODEL = {"classes": ["a", "b", "c"], "labels": "single", "mean": [0.5, 0.5, 0.5]
          "network": NETWORK}
 FIGURES = ["figure-3-stable-rank", "figure-3-weights", "figure-4", "figure-5", "figure-7",
            *[f"figure-6-row{row}-{kind}" for row in range(1, 5) for kind in ("normal", "reduction")]]
+CANVASES = ["f3-rank-0", "f3-weight-3", "figure-4-false-0", "figure-5-false-0", "figure-7-false-0"]
+SEEN = "return document.querySelector(`#${arguments[0]} .scroll svg`).getBoundingClientRect().height > 50;"
 OVERFLOW = """const width = document.documentElement.clientWidth;
   if (document.documentElement.scrollWidth > width) return ["page " + document.documentElement.scrollWidth];
   return [...document.querySelectorAll("body *")].filter((e) => !e.closest(".scroll, svg") &&
@@ -53,8 +57,31 @@ OVERFLOW = """const width = document.documentElement.clientWidth;
 TEXTS = "return [...document.getElementById(arguments[0]).querySelectorAll('svg text')].map((e) => e.textContent);"
 # Light text on a dark page, or dark text on a light one: how bright text and page are, 0..255.
 BRIGHTNESS = """const sum = (color) => color.match(/[\\d.]+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0) / 3;
-  const text = document.querySelector('#figure-4 svg text');
-  return [sum(getComputedStyle(text).fill), sum(getComputedStyle(document.body).backgroundColor)];"""
+  const text = document.querySelector('#figure-4 figcaption');
+  return [sum(getComputedStyle(text).color), sum(getComputedStyle(document.body).backgroundColor)];"""
+# Of a canvas: labels of the lines that it shows, how many there are, and the colour of the first.
+LINES = """const chart = Chart.getChart(document.getElementById(arguments[0]));
+  const shown = chart.data.datasets.filter((_, i) => chart.isDatasetVisible(i));
+  return [shown.map((d) => d.label), shown.map((d) => d.data.map(({y}) => y)), shown.map((d) => d.borderColor)];"""
+# What lies above others: full opacity.
+FORWARD = """return Chart.getChart(document.getElementById(arguments[0])).data.datasets
+  .filter((d) => !d.borderColor.startsWith("rgba")).map((d) => d.label);"""
+CHOOSE = """const select = document.getElementById(arguments[0]);
+  select.value = arguments[1];
+  select.dispatchEvent(new Event("change"));
+  return select.value === arguments[1];"""
+CLICK = """const button = [...document.querySelectorAll(arguments[0])].find((e) => e.textContent.includes(arguments[1]));
+  button.click();
+  return true;"""
+
+
+def png(side, red):
+    """A PNG of one colour."""
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    rows = (b"\0" + bytes([red, 90, 120]) * side) * side
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)) +
+            chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 def write_run(folder, task, dice):
@@ -63,9 +90,9 @@ def write_run(folder, task, dice):
     kind = task["kind"]
     if kind == "search":
         optimizer = "adas" if "--optimizer=adas" in task["arguments"] else "sgd"
-        subprocess.run([sys.executable, "-B", str(HERE.parent / "report" / "make_run.py"), str(run), "--epochs", "8",
+        subprocess.run([sys.executable, "-B", str(HERE.parent / "report" / "make_run.py"), str(run), "--epochs", "20",
                         "--optimizer", optimizer, "--seed", str(dice.randrange(1000))], check=True)
-        return {"valid_error": dice.uniform(0.2, 0.3), "best_error": 0.2, "genotype_text": CELL, "epochs": 8}
+        return {"valid_error": dice.uniform(0.2, 0.3), "best_error": 0.2, "genotype_text": CELL, "epochs": 20}
     if kind == "train":
         run.mkdir(parents=True)
         record = {"kind": "train", "parameters": dice.randrange(100000, 900000), "model": MODEL}
@@ -75,13 +102,31 @@ def write_run(folder, task, dice):
         return {"genotype": CELL, "from": task["needs"][0], "seed": 1, "valid_error": 0.1}
     if kind == "explain":
         run.mkdir(parents=True)
-        (run / "index.html").write_text("<!DOCTYPE html><title>heat maps</title>", encoding="utf-8")
+        write_sheet(run)
         return {}
     size = 128 if "128 px" in task["label"] else 64
     lines = ["size,image,group,truth,right"]
     lines += [f"{size},test/{i}.png,{i // 10},a,{int(dice.random() < 0.9)}" for i in range(100)]
     (folder / "predictions" / f"{task['id']}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return {"evaluations": [{"size": size, "images": 100, "measures": {"accuracy": {"value": dice.uniform(0.8, 0.9)}}}]}
+
+
+def write_sheet(run):
+    """What `explain` writes, with one image of two labels and one whose file is gone."""
+    (run / "index.html").write_text("<!DOCTYPE html><title>heat maps</title>", encoding="utf-8")
+    networks, images = ["N=3 <sgd>", "resnet18"], []
+    (run / "tissue.png").write_bytes(png(300, 200))
+    for image, labels in (("tissue", ["a", "b"]), ("gone", ["c"])):
+        maps = []
+        for network in networks:
+            for label in labels:
+                file = f"{image}.{len(maps)}.png"
+                (run / file).write_bytes(png(272, 40 * len(maps)))
+                maps.append({"network": network, "class": label, "probability": 0.25, "speaks_for": label != "b",
+                             "overlay": file})
+        images.append({"image": str(run / f"{image}.png"), "label": labels, "maps": maps})
+    facts = {"networks": [{"name": name} for name in networks], "images": images}
+    (run / "explain.json").write_text(json.dumps(facts), encoding="utf-8")
 
 
 def write_study(root):
@@ -130,21 +175,110 @@ class StudyPage(unittest.TestCase):
                     self.assertEqual(BROWSER.js(OVERFLOW), [])
                     self.assertEqual([e["message"] for e in BROWSER.console()], [])
                     for name in FIGURES:
-                        height = BROWSER.js("const svg = document.querySelector(`#${arguments[0]} svg`);"
-                                            "return svg ? svg.getBoundingClientRect().height : 0;", name)
-                        self.assertGreater(height, 50, name)
+                        self.assertEqual(BROWSER.js(SEEN, name), name.startswith("figure-6"), name)  # else a chart is there
+                    for name in CANVASES:
+                        height = BROWSER.js("return document.getElementById(arguments[0]).getBoundingClientRect().height;", name)
+                        self.assertGreater(height, 150, name)
                     text, page = BROWSER.js(BRIGHTNESS)
                     self.assertGreater(abs(text - page), 120)
                     self.assertEqual(page < 128, scheme == "dark")
                     if OPTIONS.screenshots:
                         BROWSER.screenshot(str(pathlib.Path(OPTIONS.screenshots, f"study-{width}-{scheme}.png")))
 
+    def lines(self, canvas):
+        return BROWSER.js(LINES, canvas)
+
+    def test_print_shows_the_figures_for_print(self):
+        show()
+        BROWSER.devtools("Emulation.setEmulatedMedia", {"media": "print"})
+        self.addCleanup(BROWSER.devtools, "Emulation.setEmulatedMedia", {"media": ""})
+        for name in FIGURES:
+            self.assertTrue(BROWSER.js(SEEN, name), name)
+        self.assertEqual(BROWSER.js("return document.getElementById('figure-3').getBoundingClientRect().height;"), 0)
+
+    def test_a_reader_chooses_setting_seed_cell_and_edge_of_figure_3(self):
+        show()
+        labels, first, _ = self.lines("f3-rank-0")
+        self.assertEqual(BROWSER.js("return [...document.querySelectorAll('#f3-charts .pair:not([hidden]) h3')].length;"), 4)
+        # 4 nodes have 14 edges; the first cell has 6 pointwise convolutions on each and 2 before them.
+        self.assertEqual(len(labels), 14 * 6 + 2)
+        self.assertTrue(all(label.startswith("0\u2190c_{k-2}") for label in BROWSER.js(FORWARD, "f3-rank-0")))
+        self.assertEqual(len(BROWSER.js(FORWARD, "f3-rank-0")), 6)
+        weights, before, _ = self.lines("f3-weight-0")
+        self.assertEqual(len(weights), 8)
+        for epoch in range(20):
+            self.assertAlmostEqual(sum(line[epoch] for line in before), 1.0, delta=8 / 65534)  # 16 bits a number
+        self.assertTrue(BROWSER.js(CHOOSE, "f3-edge", "2"))
+        self.assertTrue(all(label.startswith("1\u2190c_{k-2}") for label in BROWSER.js(FORWARD, "f3-rank-0")))
+        self.assertNotEqual(self.lines("f3-weight-0")[1], before)
+        self.assertTrue(BROWSER.js(CHOOSE, "f3-seed", "2"))
+        self.assertNotEqual(self.lines("f3-rank-0")[1], first)
+        self.assertTrue(BROWSER.js(CHOOSE, "f3-cell", "1"))
+        self.assertIn("reduction", BROWSER.js("return document.getElementById('f3-cell').selectedOptions[0].textContent;"))
+        self.assertGreater(len(self.lines("f3-rank-0")[0]), 14 * 6 + 2)  # factorised reduces as well
+        self.assertTrue(BROWSER.js(CHOOSE, "f3-lines", "nodes"))
+        self.assertEqual(self.lines("f3-rank-0")[0][1:], [f"mean into node {k}" for k in range(1, 5)])
+        self.assertTrue(BROWSER.js(CHOOSE, "f3-lines", "all"))
+        self.assertEqual(len(BROWSER.js(FORWARD, "f3-rank-0")), len(self.lines("f3-rank-0")[0]))
+        self.assertTrue(BROWSER.js(CLICK, "#f3-settings button", "N=3"))
+        self.assertEqual(BROWSER.js("return [...document.querySelectorAll('#f3-charts .pair:not([hidden]) h3')].length;"), 3)
+
+    def test_what_figure_3_shows_is_what_the_run_folder_has(self):
+        show()
+        plan = subprocess.run([OPTIONS.program, "study", "plan", FOLDER, "--json"], stdout=subprocess.PIPE, text=True, check=True)
+        task = next(task for task in json.loads(plan.stdout)["tasks"] if task["kind"] == "search")
+        run = FOLDER / "runs" / task["id"]
+        last = json.loads((run / "epochs.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+        layers = json.loads((run / "run.json").read_text(encoding="utf-8"))["layers"]
+        wanted = [rank for rank, layer in zip(last["probe"]["stable_rank"], layers)
+                  if layer["cell"] == 0 and layer["role"] != "depthwise"]
+        for got, want in zip([line[-1] for line in self.lines("f3-rank-0")[1]], wanted, strict=True):
+            self.assertAlmostEqual(got, want, delta=1 / 65534)
+        for got, want in zip([line[-1] for line in self.lines("f3-weight-0")[1]], last["alpha_softmax"]["normal"][0], strict=True):
+            self.assertAlmostEqual(got, want, delta=1 / 65534)
+
+    def test_lines_of_figures_4_5_and_7_can_be_switched_off_and_joined(self):
+        show()
+        rows = BROWSER.js("return [...document.querySelectorAll('#results tbody th')].map((e) => e.textContent);")
+        self.assertEqual(self.lines("figure-4-false-0")[0], ["validation", "training"])
+        self.assertTrue(BROWSER.js(CLICK, "#figure-4-toggles button", "training"))
+        self.assertEqual(self.lines("figure-4-false-3")[0], ["validation"])
+        self.assertTrue(BROWSER.js("document.getElementById('figure-4-join').click(); return true;"))
+        self.assertEqual(len(self.lines("figure-4-true-0")[0]), 8)
+        for name in ("figure-5", "figure-7"):
+            self.assertEqual(self.lines(f"{name}-false-0")[0], rows)
+            self.assertTrue(BROWSER.js(CLICK, f"#{name}-toggles button", "resnet18"))
+            self.assertEqual(self.lines(f"{name}-false-0")[0], rows[:-1])
+            self.assertTrue(BROWSER.js(CLICK, f"#{name}-toggles button", "resnet18"))
+            self.assertEqual(self.lines(f"{name}-false-0")[0], rows)
+        self.assertEqual([e["message"] for e in BROWSER.console()], [])
+
+    def test_charts_follow_the_theme(self):
+        show("few", 1280, "light")
+        light = self.lines("figure-7-false-0")[2]
+        BROWSER.prefer("dark")
+        dark = self.lines("figure-7-false-0")[2]
+        self.assertTrue(all(a != b for a, b in zip(light, dark, strict=True)), (light, dark))
+
+    def test_heat_maps_are_in_the_page(self):
+        show()
+        images = BROWSER.js("""return [...document.querySelectorAll("#figure-8 img")].map((i) =>
+          [i.complete, i.naturalWidth, i.src.startsWith("data:image/jpeg;base64,"), i.alt]);""")
+        self.assertEqual(len(images), 2 * (1 + 2) + 2)  # two labels of one image, one of another that is gone
+        self.assertEqual({tuple(image[:3]) for image in images}, {(True, 160, True)})
+        self.assertEqual(images[1][3], "Heat map of N=3 <sgd> for a on tissue.png")
+        text = BROWSER.js("return document.getElementById('figure-8').textContent;")
+        self.assertEqual(text.count("no place speaks for it"), 2)
+        self.assertIn("gone.png", text)
+        self.assertIn("label: c", text)
+
     def test_every_chart_has_a_legend(self):
         show()
         rows = BROWSER.js("return [...document.querySelectorAll('#results tbody th')].map((e) => e.textContent);")
         self.assertEqual(len(rows), 6)
         wanted = {"figure-3-stable-rank": ["before the nodes", "into node 1", "into node 4"], "figure-3-weights": ["skip"],
-                  "figure-4": ["training", "validation"], "figure-5": rows, "figure-7": rows}
+                  "figure-4": ["training", "validation"]}
+        wanted["figure-5"] = wanted["figure-7"] = [f"{number}  {row}" for number, row in enumerate(rows, 1)]
         for name, labels in wanted.items():
             texts = BROWSER.js(TEXTS, name)
             for label in labels:

@@ -3,202 +3,25 @@
   "use strict";
   const data = JSON.parse(document.getElementById("data").textContent);
   const runs = data.runs;
+  const {byId, dark, cssColor, PRIMITIVE_STYLES, LINE_STYLES, KIND_WORDS, themed, mix, roundUp, largest, last, brief, edgeName, edgesOf,
+    edgeKey, layerColor, make, canvasIn, points, markerRadii, draw, legend, fillSelect, inCell, weightDatasets, weightEntries,
+    layerEntries, ...charts} = probeCharts(data);
   const searches = runs.some((run) => run.alpha !== null);  // else all runs are trainings
-  const byId = (id) => document.getElementById(id);
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const cssColor = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const highlighted = new Set();  // keys of the edges brought forward
 
-  // Okabe and Ito's colour-blind-safe palette; [light theme, dark theme]. A dash and a marker say the same in grey.
-  const PRIMITIVE_STYLES = [
-    {color: ["#6b6f76", "#a9adb5"], dash: [1, 3], marker: "crossRot"},    // none
-    {color: ["#c04d00", "#ff8a3d"], dash: [7, 4], marker: "triangle"},    // max pool
-    {color: ["#a87400", "#f0b429"], dash: [7, 4], marker: "rectRot"},     // average pool
-    {color: ["#00805c", "#2fc99b"], dash: [7, 4], marker: "circle"},      // skip
-    {color: ["#0063a8", "#5aaeec"], dash: [], marker: "rect"},            // sep 3x3
-    {color: ["#3a9bd1", "#9bd8ff"], dash: [], marker: "star"},            // sep 5x5
-    {color: ["#6d2f8f", "#c08fe0"], dash: [], marker: "triangle"},        // dil 3x3
-    {color: ["#b8568f", "#f3a6cf"], dash: [], marker: "circle"},          // dil 5x5
-  ];
-  const LAYER_DASHES = {3: [1, 4], 4: [], 5: [8, 3], 6: [2, 3], 7: [8, 3, 2, 3]};
-  const INPUT_DASH = [4, 2];
-  const NODE_HUES = ["#0072b2", "#d55e00", "#009e73", "#b3539a", "#b08900", "#4fa9de", "#8c564b", "#7f7f7f"];
-  const RUN_STYLES = [
-    {color: ["#0063a8", "#5aaeec"], marker: "circle"}, {color: ["#c04d00", "#ff8a3d"], marker: "triangle"},
-    {color: ["#00805c", "#2fc99b"], marker: "rect"}, {color: ["#a4407f", "#f3a6cf"], marker: "rectRot"},
-    {color: ["#8a6d00", "#f0d04a"], marker: "star"}, {color: ["#3d3f45", "#d5d7db"], marker: "crossRot"},
-  ];
-  const KIND_WORDS = {normal: "normal", reduce: "reduction"};
+  const maxNodes = Math.max(...runs.map((run) => run.nodes));
+  const chartOptions = (yTitle, yMax, percent) =>
+    charts.chartOptions(yTitle, yMax, percent, {title: "epoch", max: Math.max(1, ...runs.map((run) => run.epochs - 1))});
   const METRIC_WORDS = {stable_rank: "stable rank", rank: "rank", condition: "mapping condition"};
   const EXTRA_PROBES = ["Largest eigenvalue of the Hessian in \u03b1", "Discretisation gap", "Alignment of training and validation gradients"];
   const SIGNALS = ["Kept edges without parameters", "Kept edges that are skips", "Kept edges that are pools",
     "Entropy of softmax(\u03b1), nats", "Margin of first over second"];
 
-  // ---- small arithmetic -------------------------------------------------------------------------------------------
-  const themed = (pair) => pair[dark.matches ? 1 : 0];
-  const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-  const mix = (hex, other, share) => {
-    const to = channels(other);
-    return "#" + channels(hex).map((c, i) => Math.round(c + (to[i] - c) * share).toString(16).padStart(2, "0")).join("");
-  };
-  const faded = (hex, alpha) => `rgba(${channels(hex).join(",")},${alpha})`;
-  const roundUp = (value) => {
-    if (!(value > 0)) return 1;
-    const unit = 10 ** Math.floor(Math.log10(value));
-    return unit * [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10].find((step) => step * unit >= value * 0.999999);
-  };
-  const largest = (series) => series.reduce((top, line) => line.reduce((t, v) => (v > t ? v : t), top), 0);
-  const last = (line) => line[line.length - 1];
-  const brief = (value) => (value === null || value === undefined ? "unknown" : String(Number(value.toPrecision(3))));
-
-  // ---- names ------------------------------------------------------------------------------------------------------
-  const stateName = (state) => (state < 2 ? `c_{k-${2 - state}}` : `node ${state - 2}`);
-  const edgeName = (from, to) => `${to - 2}\u2190${stateName(from)}`;
-  const edgesOf = (nodes) => {
-    const edges = [];
-    for (let node = 0; node < nodes; ++node) {
-      for (let from = 0; from < 2 + node; ++from) edges.push({from, to: node + 2});
-    }
-    return edges;
-  };
-  const maxNodes = Math.max(...runs.map((run) => run.nodes));
-  const layerName = (layer) => {
-    if (layer.cell === null) return layer.role === "stem" ? layer.role : layer.name;
-    if (layer.edge === null) return "input preprocessing";
-    const primitive = data.primitives[layer.primitive].short;
-    const block = layer.role === "reduce" ? "" : ["", ", second half"][layer.position] || "";
-    return `${edgeName(layer.from, layer.to)}, ${primitive}${block}`;
-  };
-  const edgeKey = (layer) => (layer.edge === null ? "input" : `${layer.from}-${layer.to}`);
-  const edgeColor = (from, to) => {
-    const base = NODE_HUES[(to - 2) % NODE_HUES.length];
-    const place = to > 1 ? from / (to - 1) : 0;  // shade by source: the further back, the darker (or lighter)
-    if (dark.matches) return mix(base, "#ffffff", 0.15 + 0.5 * (1 - place));
-    return place < 0.5 ? mix(base, "#000000", 0.45 - 0.9 * place) : mix(base, "#ffffff", 0.9 * place - 0.45);
-  };
-  const layerColor = (layer) => (layer.edge === null ? cssColor("--soft") : edgeColor(layer.from, layer.to));
-
-  // ---- charts -----------------------------------------------------------------------------------------------------
-  const make = (tag, className, text) => {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    if (text !== undefined) element.textContent = text;
-    return element;
-  };
-
-  /** A figure with a canvas of this id, created once. */
-  function canvasIn(container, id, caption) {
-    if (byId(id)) return byId(id);
-    const figure = make("figure");
-    figure.append(make("figcaption", "", caption));
-    const plot = make("div", "plot");
-    const canvas = make("canvas");
-    canvas.id = id;
-    canvas.setAttribute("role", "img");
-    plot.append(canvas);
-    figure.append(plot);
-    byId(container).append(figure);
-    return canvas;
-  }
-
-  const points = (line) => line.map((y, x) => ({x, y}));
-
-  /** Markers on about eight points of a line, begun at another epoch for each line so that they do not cover each other. */
-  function markerRadii(count, index) {
-    if (count === 1) return 4;
-    const every = Math.max(1, Math.round(count / 8));
-    return Array.from({length: count}, (_, x) => ((x + index) % every === 0 ? 4 : 0));
-  }
-
-  function chartOptions(yTitle, yMax, percent) {
-    const tick = percent ? (value) => `${+(100 * value).toFixed(1)} %` : (value) => String(+value.toPrecision(4));
-    const grid = {color: cssColor("--grid")};
-    const axisTitle = (text) => ({display: true, text, color: cssColor("--soft"), padding: 2});
-    return {
-      animation: false, clip: 6, responsive: true, maintainAspectRatio: false, parsing: false, normalized: true,
-      color: cssColor("--soft"),
-      interaction: {mode: "nearest", axis: "xy", intersect: false},
-      elements: {point: {radius: 0, hoverRadius: 5, hitRadius: 6}, line: {borderWidth: 1.6}},
-      scales: {
-        x: {type: "linear", min: 0, max: Math.max(1, ...runs.map((run) => run.epochs - 1)), grid, title: axisTitle("epoch"),
-          ticks: {precision: 0, includeBounds: false, color: cssColor("--soft"), maxRotation: 0}},
-        y: {min: 0, max: yMax, grid, title: axisTitle(yTitle), ticks: {color: cssColor("--soft"), callback: tick, maxTicksLimit: 7}},
-      },
-      plugins: {
-        legend: {display: false},
-        tooltip: {callbacks: {
-          title: (items) => (items.length ? `epoch ${items[0].parsed.x}` : ""),
-          label: (item) => `${item.dataset.label}: ${percent ? brief(100 * item.parsed.y) + " %" : brief(item.parsed.y)}`,
-        }},
-      },
-    };
-  }
-
-  /** Draws datasets on a canvas, replacing what was there; without datasets a sentence stands in its place. */
-  function draw(canvas, datasets, options, description, absence) {
-    const plot = canvas.parentElement;
-    const note = plot.querySelector(".absent");
-    if (note) note.remove();
-    canvas.hidden = datasets.length === 0;
-    canvas.style.visibility = datasets.length === 0 ? "hidden" : "visible";
-    canvas.setAttribute("aria-label", datasets.length === 0 ? absence : description);
-    if (datasets.length === 0) {
-      const sentence = make("p", "absent", absence);
-      sentence.style.cssText = "position:absolute;inset:0;height:auto";
-      plot.append(sentence);
-    }
-    const chart = Chart.getChart(canvas);
-    if (!chart) {
-      new Chart(canvas, {type: "line", data: {datasets}, options});
-      return;
-    }
-    chart.data.datasets = datasets;
-    chart.options = options;
-    chart.update("none");
-  }
-
-  function lineSample(color, dash, marker) {
-    const sample = make("span");
-    const shapes = {
-      circle: '<circle cx="14" cy="6" r="3.5"/>', rect: '<rect x="11" y="3" width="6" height="6"/>',
-      triangle: '<path d="M14 2l4 7h-8z"/>', rectRot: '<path d="M14 1.5L18.5 6 14 10.5 9.5 6z"/>',
-      star: '<path d="M14 2v8M10 6h8M11 3l6 6M17 3l-6 6" fill="none"/>', crossRot: '<path d="M11 3l6 6M17 3l-6 6" fill="none"/>',
-    };
-    sample.innerHTML = `<svg width="28" height="12" viewBox="0 0 28 12" stroke="${color}" fill="${color}" stroke-width="1.6">` +
-      `<path d="M0 6h28" stroke-dasharray="${dash.join(" ")}" fill="none"/>${shapes[marker] || ""}</svg>`;
-    return sample;
-  }
-
-  function legend(id, entries) {
-    byId(id).replaceChildren(...entries.map(({label, color, dash, marker}) => {
-      const entry = lineSample(color, dash || [], marker);
-      entry.append(make("span", "", label));
-      return entry;
-    }));
-  }
-
-  function fillSelect(id, options) {
-    byId(id).replaceChildren(...options.map(([value, label]) => {
-      const option = make("option", "", label);
-      option.value = value;
-      return option;
-    }));
-  }
-
   // ---- stable rank and learning rates: one line a layer -----------------------------------------------------------
-  const inCell = (layer, cell) => (cell === "stem" ? layer.cell === null : layer.cell === Number(cell));
   const filterKey = (layer) => (layer.edge === null ? "input" : String(layer.primitive));
 
-  function layerDataset(layer, line) {
-    const forward = highlighted.size === 0 || highlighted.has(edgeKey(layer));
-    const color = layerColor(layer);
-    return {
-      label: layerName(layer), data: points(line), edge: edgeKey(layer), order: forward ? 0 : 1,
-      borderColor: forward ? color : faded(color, 0.13), backgroundColor: color,
-      borderWidth: highlighted.size > 0 && forward ? 2.6 : 1.5, pointRadius: line.length === 1 ? 3 : 0,
-      borderDash: layer.edge === null ? INPUT_DASH : LAYER_DASHES[layer.primitive] || [],
-    };
-  }
+  const layerDataset = (layer, line) =>
+    charts.layerDataset(layer, line, highlighted.size === 0 || highlighted.has(edgeKey(layer)), highlighted.size > 0);
 
   function probeLines(run, metric, side, index) {
     const input = run.probe[`${metric}_in`][index];
@@ -271,10 +94,7 @@
   }
 
   function drawProbeLegend() {
-    const ink = cssColor("--ink");
-    const entries = Object.entries(LAYER_DASHES).filter(([p]) => runs.some((run) => run.layers.some((l) => l.primitive === +p)))
-      .map(([p, dash]) => ({label: data.primitives[p].short + (+p === 3 ? " (factorised reduce)" : ""), color: ink, dash}));
-    legend("probe-legend", [...entries, {label: "inputs", color: cssColor("--soft"), dash: INPUT_DASH}]);
+    legend("probe-legend", layerEntries((p) => runs.some((run) => run.layers.some((layer) => layer.primitive === p))));
   }
 
   // ---- architecture weights ---------------------------------------------------------------------------------------
@@ -285,20 +105,13 @@
     const lines = runs.map((run) => (run.alpha === null ? [] : run.alpha[kind][index] || []));
     const top = roundUp(largest(lines.flat()));
     runs.forEach((run, i) => {
-      const datasets = lines[i].map((line, p) => {
-        const style = PRIMITIVE_STYLES[p];
-        const color = themed(style.color);
-        return {label: data.primitives[p].short, data: points(line), borderColor: color, backgroundColor: color,
-          borderDash: style.dash, pointStyle: style.marker, pointRadius: markerRadii(line.length, p), borderWidth: 1.8};
-      });
       const strongest = lines[i].map((line, p) => [last(line), p]).filter(([, p]) => p > 0).sort((a, b) => b[0] - a[0])[0];
-      draw(canvasIn("alpha-charts", `alpha-chart-${i}`, run.name), datasets, chartOptions("softmax(\u03b1)", top, false),
+      draw(canvasIn("alpha-charts", `alpha-chart-${i}`, run.name), weightDatasets(lines[i]), chartOptions("softmax(\u03b1)", top, false),
         strongest ? `softmax(alpha) of ${KIND_WORDS[kind]} edge ${edgeName(edge.from, edge.to)}, run ${run.name}: ` +
           `strongest at the last epoch is ${data.primitives[strongest[1]].short} with ${brief(strongest[0])}.` : "",
         run.alpha === null ? "This run is a training; its architecture is fixed." : "This run has fewer nodes and no such edge.");
     });
-    legend("alpha-legend", data.primitives.map((primitive, p) => ({label: primitive.short,
-      color: themed(PRIMITIVE_STYLES[p].color), dash: PRIMITIVE_STYLES[p].dash, marker: PRIMITIVE_STYLES[p].marker})));
+    legend("alpha-legend", weightEntries());
   }
 
   // ---- kept edges -------------------------------------------------------------------------------------------------
@@ -364,13 +177,13 @@
 
   // ---- one line a run: errors and collapse signals ----------------------------------------------------------------
   function runDataset(i, label, line, dash) {
-    const style = RUN_STYLES[i % RUN_STYLES.length];
+    const style = LINE_STYLES[i % LINE_STYLES.length];
     const color = themed(style.color);
     return {label, data: points(line), borderColor: color, backgroundColor: color, borderDash: dash, borderWidth: 1.8,
       pointStyle: style.marker, pointRadius: markerRadii(line.length, 3 * i)};
   }
   const runEntries = () => runs.map((run, i) => {
-    const style = RUN_STYLES[i % RUN_STYLES.length];
+    const style = LINE_STYLES[i % LINE_STYLES.length];
     return {label: run.name, color: themed(style.color), marker: style.marker};
   });
 
@@ -417,13 +230,7 @@
 
   // ---- controls ---------------------------------------------------------------------------------------------------
   function cellOptions() {
-    const kinds = new Map();
-    for (const run of runs) {
-      for (const {cell, kind} of run.layers) {
-        if (cell !== null) kinds.set(cell, (kinds.get(cell) || new Set()).add(KIND_WORDS[kind]));
-      }
-    }
-    const cells = [...kinds].sort((a, b) => a[0] - b[0]).map(([cell, words]) => [String(cell), `${cell} (${[...words].join(" / ")})`]);
+    const cells = charts.cellOptions(runs.flatMap((run) => run.layers));
     const outside = runs.flatMap((run) => run.layers.filter(({cell}) => cell === null));
     const word = outside.every(({role}) => role === "stem") ? "stem" : cells.length > 0 ? "outside the cells" : "all layers";
     return outside.length > 0 ? [...cells, ["stem", word]] : cells;
