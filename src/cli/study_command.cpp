@@ -23,6 +23,7 @@
 #include "nets/layer_graph.hpp"
 #include "nets/zoo.hpp"
 #include "study/estimate.hpp"
+#include "study/paper_tables.hpp"
 #include "study/plan.hpp"
 #include "study/run_study.hpp"
 #include "study/study_file.hpp"
@@ -52,6 +53,7 @@ struct Request {
   std::string shard = "1/1";
   study::RunStudyOptions run;
   std::string format = "markdown";
+  std::string layout = "measures";
   std::string test = "sign-flip";
   std::string figures;  ///< folder for SVG files
   bool all_pairs = false;
@@ -144,6 +146,9 @@ std::unique_ptr<CLI::App> make_study_parser(Request& request, const std::string&
   app->add_option("study", request.source, "study file, or the folder of a study");
   if (action == "tables") {
     app->add_option("--format", request.format, "markdown, csv or latex");
+    app->add_option("--layout", request.layout,
+                    "measures (every row and measure, with intervals and comparisons) or paper "
+                    "(tables 3 to 7 as the paper prints them)");
     app->add_option("--test", request.test, "sign-flip (exact, paired) or student (paired t)");
     app->add_flag("--all-pairs", request.all_pairs, "say all comparisons, also of many rows");
     return app;
@@ -397,35 +402,6 @@ int status(Request& request) {
   return 0;
 }
 
-int tables(Request& request) {
-  const std::vector<std::string> formats = {"markdown", "csv", "latex"};
-  const auto format = std::find(formats.begin(), formats.end(), request.format);
-  if (format == formats.end()) {
-    throw UserError(
-        fmt::format("--format: '{}' is unknown; use one of markdown, csv, latex", request.format));
-  }
-  if (request.test != "sign-flip" && request.test != "student") {
-    throw UserError(
-        fmt::format("--test: '{}' is unknown; use one of sign-flip, student", request.test));
-  }
-  const Opened opened = open_study(request, "tables");
-  if (opened.folder.path.empty()) {
-    throw UserError("study tables: '" + request.source +
-                    "' is a file; give the folder of the study");
-  }
-  const study::Plan plan = study::make_plan(opened.study);
-  study::CompareOptions options;
-  options.test =
-      request.test == "student" ? study::PairedTest::kStudent : study::PairedTest::kSignFlip;
-  study::Findings findings = study::read_findings(
-      opened.study.name, plan, progress_of(plan, opened.folder), options, opened.folder);
-  findings.all_pairs = request.all_pairs;
-  std::fputs(
-      study::render(findings, static_cast<study::TableFormat>(format - formats.begin())).c_str(),
-      stdout);
-  return 0;
-}
-
 /// \throws UserError when the card in run.json is damaged.
 std::optional<study::NetworkSize> count_run(const fs::path& run, int size_px) {
   const fs::path file = run / "run.json";
@@ -447,6 +423,51 @@ std::optional<study::NetworkSize> count_run(const fs::path& run, int size_px) {
         "the run",
         file.string()));
   }
+}
+
+int tables(Request& request) {
+  const std::vector<std::string> formats = {"markdown", "csv", "latex"};
+  const auto format = std::find(formats.begin(), formats.end(), request.format);
+  if (format == formats.end()) {
+    throw UserError(
+        fmt::format("--format: '{}' is unknown; use one of markdown, csv, latex", request.format));
+  }
+  if (request.layout != "measures" && request.layout != "paper") {
+    throw UserError(
+        fmt::format("--layout: '{}' is unknown; use one of measures, paper", request.layout));
+  }
+  if (request.test != "sign-flip" && request.test != "student") {
+    throw UserError(
+        fmt::format("--test: '{}' is unknown; use one of sign-flip, student", request.test));
+  }
+  const Opened opened = open_study(request, "tables");
+  if (opened.folder.path.empty()) {
+    throw UserError("study tables: '" + request.source +
+                    "' is a file; give the folder of the study");
+  }
+  const study::Plan plan = study::make_plan(opened.study);
+  const auto table_format = static_cast<study::TableFormat>(format - formats.begin());
+  if (request.layout == "paper") {
+    const std::string text = study::render(
+        study::paper_tables(plan, progress_of(plan, opened.folder), opened.folder, count_run),
+        table_format);
+    if (text.empty()) {
+      throw UserError(
+          fmt::format("--layout paper: study '{}' has no final test yet, which the paper's tables "
+                      "are of; wait for one, or use --layout measures",
+                      opened.folder.path.string()));
+    }
+    std::fputs(text.c_str(), stdout);
+    return 0;
+  }
+  study::CompareOptions options;
+  options.test =
+      request.test == "student" ? study::PairedTest::kStudent : study::PairedTest::kSignFlip;
+  study::Findings findings = study::read_findings(
+      opened.study.name, plan, progress_of(plan, opened.folder), options, opened.folder);
+  findings.all_pairs = request.all_pairs;
+  std::fputs(study::render(findings, table_format).c_str(), stdout);
+  return 0;
 }
 
 /// As figure 8 shows it: at most 160 px, which is sharp at 112 on most screens.

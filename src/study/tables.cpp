@@ -194,8 +194,6 @@ std::vector<Prediction> predict_all(const Plan& plan, const Progress& progress) 
   return all;
 }
 
-std::string percent(double share) { return fmt::format("{:.2f}", 100.0 * share); }
-
 std::string cell_text(const ScoredRow& row, TableFormat format) {
   const MeanSd seen = mean_and_sd(row.scores);
   if (seen.runs == 0) {
@@ -204,30 +202,6 @@ std::string cell_text(const ScoredRow& row, TableFormat format) {
   const char* form = format == TableFormat::kLatex ? "${}_{{{}}}$" : "{}<sub>{}</sub>";
   return seen.sd ? fmt::format(fmt::runtime(form), percent(seen.mean), percent(*seen.sd))
                  : percent(seen.mean);
-}
-
-/// Names come from files of users; what LaTeX or Markdown would take for a sign is escaped.
-std::string escaped(const std::string& text, TableFormat format) {
-  const std::string_view signs = format == TableFormat::kLatex ? "&%$#_{}" : "|*_<>`";
-  std::string safe;
-  for (const char letter : text) {
-    if (signs.find(letter) != std::string_view::npos) {
-      safe += '\\';
-    }
-    safe += letter == '\\' || letter == '~' || letter == '^' ? '/' : letter;
-  }
-  return safe;
-}
-
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) {
-    return text;
-  }
-  std::string quoted = "\"";
-  for (const char letter : text) {
-    quoted += letter == '"' ? "\"\"" : std::string(1, letter);
-  }
-  return quoted + "\"";
 }
 
 std::string csv_interval(const std::optional<Interval>& interval) {

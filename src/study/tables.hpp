@@ -8,6 +8,7 @@
 #include "study/comparison.hpp"
 #include "study/plan.hpp"
 #include "study/run_study.hpp"
+#include "study/table_text.hpp"
 #include "study/test_images.hpp"
 
 /// What a study found, from its folder alone.
@@ -59,8 +60,6 @@ std::string note_on_pairs(std::size_t said, std::size_t all);
 Findings read_findings(const std::string& name, const Plan& plan, const Progress& progress,
                        const CompareOptions& options,
                        const std::optional<StudyFolder>& folder = std::nullopt);
-
-enum class TableFormat { kMarkdown, kCsv, kLatex };
 
 /// Rows against measures: means in percent with the sd below the line, as the paper prints them
 /// (96.73 with subscript 0.07), without sd for a single run. Markdown adds intervals, the

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
-"""A study of more than 1,000 finished runs opens in less than 3 s: status, plan and tables.
+"""A study of more than 1,000 finished runs opens in less than 3 s: status, plan, tables and report.
 
     many_runs_test.py --program build/dev/probedarts [--seconds 3] [--keep FOLDER]
 
 Writes a study folder as `study run` leaves it, with made-up results, without running anything: 10 settings with 10 seeds,
-their quick trainings, choices and 40 final runs each. --keep leaves the folder behind for a look.
+their quick trainings, choices and 40 final runs each. Each search has its 50 epochs on disk, 580 MB in all (the seeds of a
+setting share one file). The page stays below 12 MB. --keep leaves the folder behind for a look.
 """
 import argparse
 import json
+import os
 import pathlib
 import random
 import subprocess
@@ -27,6 +29,8 @@ optimizer = ["sgd", "adas"]
 runs = 40
 """
 IMAGES = 500
+EPOCHS = 50
+HERE = pathlib.Path(__file__).resolve().parent
 CELL = "Genotype(normal=[('skip_connect', 0), ('skip_connect', 1)], normal_concat=[2], reduce=[('skip_connect', 0), ('skip_connect', 1)], reduce_concat=[2])"
 
 
@@ -44,6 +48,24 @@ def result_of(task, dice, folder):
     return {"evaluations": [{"size": 64, "images": IMAGES, "measures": {"accuracy": {"value": sum(right) / IMAGES}}}]}
 
 
+def write_searches(folder, tasks):
+    """Run folders of the searches: one of each number of nodes, linked for all seeds and optimizers."""
+    made = {}
+    for task in tasks:
+        if task["kind"] != "search":
+            continue
+        nodes = next(word[8:] for word in task["arguments"] if word.startswith("--nodes="))
+        run = folder / "runs" / task["id"]
+        if nodes not in made:
+            subprocess.run([sys.executable, "-B", HERE.parent / "report" / "make_run.py", run, "--nodes", nodes, "--epochs",
+                            str(EPOCHS), "--optimizer", "adas"], check=True)
+            made[nodes] = run
+            continue
+        run.mkdir()
+        for name in ("run.json", "epochs.jsonl"):
+            os.link(made[nodes] / name, run / name)
+
+
 def write_study(program, root):
     folder = root / "many"
     for name in ("ledger/claims", "predictions", "runs", "logs"):
@@ -58,6 +80,7 @@ def write_study(program, root):
         record = {"done": True, "reason": "", "exit": 0, "seconds": 60.0, "memory_mib": 500.0,
                   "result": result_of(task, dice, folder)}
         (folder / "ledger" / f"{task['id']}.json").write_text(json.dumps(record), encoding="utf-8")
+    write_searches(folder, tasks)
     return folder, len(tasks)
 
 
@@ -82,7 +105,7 @@ def main():
         root.mkdir(exist_ok=True)
         folder, tasks = write_study(arguments.program, root)
         assert tasks == 10 * (10 + 10 + 1 + 2 * 40), f"{tasks} runs"
-        for action in ("status", "plan", "tables"):
+        for action in ("status", "plan", "tables", "report"):
             started = time.monotonic()
             said = subprocess.run([arguments.program, "study", action, folder], capture_output=True, text=True, check=True)
             seconds = time.monotonic() - started
@@ -90,6 +113,9 @@ def main():
                 assert f"many: {tasks} runs: {tasks} done, 0 running" in said.stdout, said.stdout
             print(f"{action}: {seconds:.2f} s for {tasks} runs")
             assert seconds < arguments.seconds, f"{action} took {seconds:.2f} s"
+        page = (folder / "report.html").stat().st_size
+        print(f"report.html: {page / 1e6:.1f} MB")
+        assert page < 12e6, f"report.html has {page} bytes"
         refuses_a_damaged_card(arguments.program, folder)
     return 0
 

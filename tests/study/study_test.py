@@ -82,8 +82,11 @@ class Studies:
         return errors
 
     def tables(self, out):
-        return {form: subprocess.run([self.program, "study", "tables", out, "--format", form], cwd=self.folder, check=True,
-                                     capture_output=True).stdout for form in ("markdown", "csv", "latex")}
+        def printed(*options):
+            return subprocess.run([self.program, "study", "tables", out, *options], cwd=self.folder, check=True,
+                                  capture_output=True).stdout
+        return {**{form: printed("--format", form) for form in ("markdown", "csv", "latex")},
+                "paper": printed("--layout", "paper")}
 
     def results(self, out):
         """The tables, and what every run found, without times and folders."""
@@ -137,6 +140,10 @@ def check_tables(tables):
     for part in ("search validation accuracy", "quick validation accuracy", "test accuracy", "test accuracy on multi",
                  "test accuracy at 40 px", "## Over test images: test accuracy", "## Does one foretell the other?"):
         assert part in text, f"the tables lack '{part}':\n{text}"
+    paper = tables["paper"].decode()
+    assert "| Number of nodes | DARTS: Acc (%) | Prm (M) | MAC (G) |\n" in paper, paper
+    assert "| Network | single: Acc (%) | Prm (M) | MAC (G) | multi: Acc (%) | Prm (M) | MAC (G) |\n" in paper, paper
+    assert "| MobileNetV3-small | " in paper and "| DARTS-ADP-N2 | " in paper and " | - |" not in paper, paper
     for row in ("searched", "random", "DARTS\\_ADP\\_N2", "mobilenet\\_v3\\_small"):
         assert f"| {row} | " in text, f"the tables lack row '{row}':\n{text}"
 
