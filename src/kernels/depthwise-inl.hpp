@@ -52,59 +52,80 @@ struct MutablePixelRow {
 
 enum class Store { kAssign, kAdd };
 
-template <int P, Store kStore>
-HWY_INLINE void tap_pixels(const TapList& list, int c, PixelRow src, MutablePixelRow dst) {
-  Vector sum[P];
+template <int P, Store kStore, class AnyTag>
+HWY_INLINE void tap_pixels(AnyTag tag, const TapList& list, int c, PixelRow src,
+                           MutablePixelRow dst) {
+  hn::Vec<AnyTag> sum[P];
   HWY_UNROLL(16)
   for (int p = 0; p < P; ++p) {
-    sum[p] = kStore == Store::kAdd ? load(dst.first + p * dst.step) : zero();
+    sum[p] = kStore == Store::kAdd ? hn::Load(tag, dst.first + p * dst.step) : hn::Zero(tag);
   }
   for (int t = 0; t < list.count; ++t) {
-    const Vector weight = load(list.taps[t].weight + c);
+    const auto weight = hn::Load(tag, list.taps[t].weight + c);
     const float* from = src.first + list.taps[t].offset;
     HWY_UNROLL(16)
     for (int p = 0; p < P; ++p) {
-      sum[p] = hn::MulAdd(weight, load(from + p * src.step), sum[p]);
+      sum[p] = hn::MulAdd(weight, hn::Load(tag, from + p * src.step), sum[p]);
     }
   }
   HWY_UNROLL(16)
   for (int p = 0; p < P; ++p) {
-    store(sum[p], dst.first + p * dst.step);
+    if constexpr (kStore == Store::kAdd) {
+      hn::Store(sum[p], tag, dst.first + p * dst.step);
+    } else {
+      store_whole(tag, sum[p], dst.first + p * dst.step);
+    }
   }
 }
 
-/// dst[x] (+)= sum over taps of weight * src[x + offset], x < pixels.
+/// One vector of channels of tap_row.
+template <Store kStore, class AnyTag>
+HWY_INLINE void tap_channels(AnyTag tag, const TapList& list, int c, PixelRow src,
+                             MutablePixelRow dst, int pixels) {
+  PixelRow from{src.first + c, src.step};
+  MutablePixelRow to{dst.first + c, dst.step};
+  int left = pixels;
+  const auto advance = [&](int by) HWY_ATTR {
+    from.first += by * from.step;
+    to.first += by * to.step;
+    left -= by;
+  };
+  while (kManyRegisters && left >= 16) {
+    tap_pixels<16, kStore>(tag, list, c, from, to);
+    advance(16);
+  }
+  while (left >= 8) {
+    tap_pixels<8, kStore>(tag, list, c, from, to);
+    advance(8);
+  }
+  if (left >= 4) {
+    tap_pixels<4, kStore>(tag, list, c, from, to);
+    advance(4);
+  }
+  if (left >= 2) {
+    tap_pixels<2, kStore>(tag, list, c, from, to);
+    advance(2);
+  }
+  if (left >= 1) {
+    tap_pixels<1, kStore>(tag, list, c, from, to);
+  }
+}
+
+/// dst[x] (+)= sum over taps of weight * src[x + offset], x < pixels. kAssign writes zeros into the
+/// padding.
 template <Store kStore>
 HWY_INLINE void tap_row(const TapList& list, PixelRow src, MutablePixelRow dst, int pixels,
-                        int channels) {
-  for (int c = 0; c < channels; c += kLanes) {
-    PixelRow from{src.first + c, src.step};
-    MutablePixelRow to{dst.first + c, dst.step};
-    int left = pixels;
-    const auto advance = [&](int by) HWY_ATTR {
-      from.first += by * from.step;
-      to.first += by * to.step;
-      left -= by;
-    };
-    while (kManyRegisters && left >= 16) {
-      tap_pixels<16, kStore>(list, c, from, to);
-      advance(16);
-    }
-    while (left >= 8) {
-      tap_pixels<8, kStore>(list, c, from, to);
-      advance(8);
-    }
-    if (left >= 4) {
-      tap_pixels<4, kStore>(list, c, from, to);
-      advance(4);
-    }
-    if (left >= 2) {
-      tap_pixels<2, kStore>(list, c, from, to);
-      advance(2);
-    }
-    if (left >= 1) {
-      tap_pixels<1, kStore>(list, c, from, to);
-    }
+                        Channels channels) {
+  const int end = covered(channels.used);
+  int c = 0;
+  for (; c + kLanes <= end; c += kLanes) {
+    tap_channels<kStore>(Tag(), list, c, src, dst, pixels);
+  }
+  if (c < end) {
+    tap_channels<kStore>(HalfTag(), list, c, src, dst, pixels);
+  }
+  if (kStore == Store::kAssign) {
+    zero_rest(channels.used, channels.count, pixels, dst.first, dst.step);
   }
 }
 
@@ -120,23 +141,23 @@ struct TapWindow {
 };
 
 /// gradient[t] += sum over the grid of dz * x[tap t] for R rows of K taps, one vector of channels.
-template <int R, int K>
-HWY_INLINE void tap_gradient_rows(TapWindow window, PixelGrid dz, PixelGrid x, int rows, int pixels,
-                                  float* gradient, int channels) {
-  Vector sum[R * K];
+template <int R, int K, class AnyTag>
+HWY_INLINE void tap_gradient_rows(AnyTag tag, TapWindow window, PixelGrid dz, PixelGrid x, int rows,
+                                  int pixels, float* gradient, int channels) {
+  hn::Vec<AnyTag> sum[R * K];
   HWY_UNROLL(16)
   for (int t = 0; t < R * K; ++t) {
-    sum[t] = load(gradient + t * channels);
+    sum[t] = hn::Load(tag, gradient + t * channels);
   }
   for (int row = 0; row < rows; ++row) {
     const float* left = dz.first + row * dz.row_step;
     const float* right = x.first + row * x.row_step;
     for (int p = 0; p < pixels; ++p) {
-      const Vector value = load(left);
+      const auto value = hn::Load(tag, left);
       HWY_UNROLL(16)
       for (int t = 0; t < R * K; ++t) {
         const float* tap = right + t / K * window.row + t % K * window.column;
-        sum[t] = hn::MulAdd(value, load(tap), sum[t]);
+        sum[t] = hn::MulAdd(value, hn::Load(tag, tap), sum[t]);
       }
       left += dz.step;
       right += x.step;
@@ -144,29 +165,42 @@ HWY_INLINE void tap_gradient_rows(TapWindow window, PixelGrid dz, PixelGrid x, i
   }
   HWY_UNROLL(16)
   for (int t = 0; t < R * K; ++t) {
-    store(sum[t], gradient + t * channels);
+    hn::Store(sum[t], tag, gradient + t * channels);
+  }
+}
+
+/// One vector of channels of tap_gradient, from channel c on.
+template <int K, class AnyTag>
+HWY_INLINE void tap_gradient_channels(AnyTag tag, TapWindow window, int c, PixelGrid dz,
+                                      PixelGrid x, int rows, int pixels, float* gradient,
+                                      int channels) {
+  constexpr int kRowsAtOnce = K == 3 || (kManyRegisters && K == 5) ? 3 : 2;
+  const PixelGrid left{dz.first + c, dz.step, dz.row_step};
+  PixelGrid right{x.first + c, x.step, x.row_step};
+  float* to = gradient + c;
+  int ky = 0;
+  for (; ky + kRowsAtOnce <= K; ky += kRowsAtOnce) {
+    tap_gradient_rows<kRowsAtOnce, K>(tag, window, left, right, rows, pixels, to, channels);
+    right.first += kRowsAtOnce * window.row;
+    to += kRowsAtOnce * K * channels;
+  }
+  constexpr int kLeft = K % kRowsAtOnce;
+  if constexpr (kLeft > 0) {
+    tap_gradient_rows<kLeft, K>(tag, window, left, right, rows, pixels, to, channels);
   }
 }
 
 /// gradient[ky K + kx][c] += sum over the grid of dz[c] * x[ky window.row + kx window.column + c].
 template <int K>
 HWY_INLINE void tap_gradient(TapWindow window, PixelGrid dz, PixelGrid x, int rows, int pixels,
-                             float* gradient, int channels) {
-  constexpr int kRowsAtOnce = K == 3 || (kManyRegisters && K == 5) ? 3 : 2;
-  for (int c = 0; c < channels; c += kLanes) {
-    const PixelGrid left{dz.first + c, dz.step, dz.row_step};
-    PixelGrid right{x.first + c, x.step, x.row_step};
-    float* to = gradient + c;
-    int ky = 0;
-    for (; ky + kRowsAtOnce <= K; ky += kRowsAtOnce) {
-      tap_gradient_rows<kRowsAtOnce, K>(window, left, right, rows, pixels, to, channels);
-      right.first += kRowsAtOnce * window.row;
-      to += kRowsAtOnce * K * channels;
-    }
-    constexpr int kLeft = K % kRowsAtOnce;
-    if constexpr (kLeft > 0) {
-      tap_gradient_rows<kLeft, K>(window, left, right, rows, pixels, to, channels);
-    }
+                             float* gradient, Channels channels) {
+  const int end = covered(channels.used);
+  int c = 0;
+  for (; c + kLanes <= end; c += kLanes) {
+    tap_gradient_channels<K>(Tag(), window, c, dz, x, rows, pixels, gradient, channels.count);
+  }
+  if (c < end) {
+    tap_gradient_channels<K>(HalfTag(), window, c, dz, x, rows, pixels, gradient, channels.count);
   }
 }
 

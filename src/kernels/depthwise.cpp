@@ -50,6 +50,8 @@ namespace probedarts::kernels {
 namespace HWY_NAMESPACE {
 namespace {
 
+constexpr Channels kBlockChannels{kChannelBlock, kChannelBlock};
+
 /// Pixels of a block between an image of `channels` and scratch of kChannelBlock channels.
 void pack_pixels(const float* from, int channels, int used, int pixels, float* to) {
   for (int p = 0; p < pixels; ++p, from += channels, to += kChannelBlock) {
@@ -120,7 +122,7 @@ void depthwise_forward_of(const DepthwiseShape& shape, int block, int images, co
     for (int row = 0; row < out.height; ++row) {
       const float* from = space.x.at(row * shape.stride - shape.padding, -shape.padding);
       tap_row<Store::kAssign>(list, {from, shape.stride * kChannelBlock},
-                              {space.row, kChannelBlock}, out.width, kChannelBlock);
+                              {space.row, kChannelBlock}, out.width, kBlockChannels);
       unpack_pixels(space.row, shape.channels, used, out.width, to);
       to += static_cast<std::ptrdiff_t>(out.width) * shape.channels;
     }
@@ -145,7 +147,7 @@ void input_gradient(const DepthwiseShape& shape, const DepthwiseScratch& space, 
       }
       tap_row<Store::kAssign>(list, {space.dy.at(0, 0), kChannelBlock},
                               {space.row + phase * kChannelBlock, s * kChannelBlock},
-                              (shape.width - phase + s - 1) / s, kChannelBlock);
+                              (shape.width - phase + s - 1) / s, kBlockChannels);
     }
     unpack_pixels(space.row, shape.channels, used, shape.width, dx);
     dx += static_cast<std::ptrdiff_t>(shape.width) * shape.channels;
@@ -160,7 +162,7 @@ void weight_gradient(const DepthwiseShape& shape, const DepthwiseScratch& space)
                     shape.stride * space.x.pitch()};
   const auto run = [&](auto kernel) HWY_ATTR {
     tap_gradient<kernel.value>(window, dy, x, space.dy.shape.height, space.dy.shape.width,
-                               space.gradient, kChannelBlock);
+                               space.gradient, kBlockChannels);
   };
   switch (shape.kernel) {
     case 3:

@@ -154,7 +154,7 @@ void gathered_forward_of(const GatherShape& shape, std::span<const GatherSource>
     float* to = y + static_cast<std::ptrdiff_t>(first) * channels;
     product({tile, shape.depth}, {weights, channels},
             {shape.depth / shape.source_channels, shape.source_channels, shape.source_used}, bias,
-            {to, channels}, pixels, channels);
+            {to, channels}, pixels, {channels, shape.out_used});
     if (moments != nullptr) {
       add_tile(to, pixels, channels, *moments);
     }
@@ -170,6 +170,10 @@ void gathered_backward_of(const GatherShape& shape, std::span<const GatherSource
   const float* tile = scratch;
   float* tile_gradient = scratch + static_cast<std::ptrdiff_t>(kGatherPixels) * shape.depth;
   float* dy = tile_gradient + static_cast<std::ptrdiff_t>(kGatherPixels) * shape.depth;
+  // Source by source where a source's padding can be left out, else all columns in one.
+  const bool trims = covered(shape.source_used) < shape.source_channels;
+  const Channels span = trims ? Channels{shape.source_channels, shape.source_used}
+                              : Channels{shape.depth, shape.depth};
   const bool wants_input =
       std::any_of(sources.begin(), sources.end(),
                   [](const GatherSource& source) { return source.gradient != nullptr; });
@@ -181,13 +185,17 @@ void gathered_backward_of(const GatherShape& shape, std::span<const GatherSource
       gather(shape, sources, first, pixels, scratch);
     }
     form_cotangent(cotangent, static_cast<std::ptrdiff_t>(first) * channels, pixels, channels, dy);
-    if (gradient != nullptr) {
-      outer_product({dy, channels}, {tile, shape.depth}, pixels, {gradient, shape.depth},
-                    shape.out_used, shape.depth);
+    for (int at = 0; at < shape.depth; at += span.count) {
+      if (gradient != nullptr) {
+        outer_product({dy, channels}, {tile + at, shape.depth}, pixels,
+                      {gradient + at, shape.depth}, shape.out_used, span.used);
+      }
+      if (wants_input) {
+        product({dy, channels}, {weights + at, shape.depth}, {1, channels, shape.out_used}, nullptr,
+                {tile_gradient + at, shape.depth}, pixels, span);
+      }
     }
     if (wants_input) {
-      product({dy, channels}, {weights, shape.depth}, {1, channels, shape.out_used}, nullptr,
-              {tile_gradient, shape.depth}, pixels, shape.depth);
       scatter(shape, sources, first, pixels, tile, tile_gradient);
     }
   }

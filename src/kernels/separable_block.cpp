@@ -3,6 +3,7 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/separable_block.cpp"
 #include <hwy/foreach_target.h>
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "kernels/block_tiles.hpp"
@@ -38,42 +39,58 @@ void rectify_padded_of(const float* src, const float* scale, const float* shift,
   }
 }
 
+void write_past_caches(const float* from, std::ptrdiff_t floats, float* to) {
+  for (std::ptrdiff_t i = 0; i < floats; i += kLanes) {
+    hn::Stream(load(from + i), Tag(), to + i);
+  }
+}
+
 template <int kStride>
 struct ForwardAtStride {
-  template <int kChannels>
+  template <int kCount, int kCovered>
   struct Kernel {
     static void run(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
-                    float* scratch, float* y, const Moments* moments) {
-      const int channels = kChannels > 0 ? kChannels : shape.out.channels;
+                    float* scratch, float* y, const Moments* moments, Destination destination) {
+      const Channels channels =
+          channels_of<kCount, kCovered>(shape.out.channels, shape.used);
       const TapList taps =
-          window_taps(shape.kernel, shape.dilation, in.pitch(), channels, weights.depthwise);
+          window_taps(shape.kernel, shape.dilation, in.pitch(), channels.count, weights.depthwise);
       const int tile_rows = rows_of_tile(shape.out);
-      const std::ptrdiff_t row_floats = static_cast<std::ptrdiff_t>(shape.out.width) * channels;
+      const std::ptrdiff_t row_floats =
+          static_cast<std::ptrdiff_t>(shape.out.width) * channels.count;
       for (int first = 0; first < shape.out.height; first += tile_rows) {
         const int rows = std::min(tile_rows, shape.out.height - first);
         for (int row = 0; row < rows; ++row) {
           const float* src = in.at((first + row) * kStride - shape.padding(), -shape.padding());
-          tap_row<Store::kAssign>(taps, {src, kStride * channels},
-                                  {scratch + row * row_floats, channels}, shape.out.width,
+          tap_row<Store::kAssign>(taps, {src, kStride * channels.count},
+                                  {scratch + row * row_floats, channels.count}, shape.out.width,
                                   channels);
         }
-        float* out = y + first * row_floats;
+        float* place = y + first * row_floats;
+        float* out = destination == Destination::kCache ? place : scratch + tile_floats(shape.out);
         const int pixels = rows * shape.out.width;
-        product({scratch, channels}, {weights.pointwise_transposed, channels},
-                {1, channels, shape.used}, nullptr, {out, channels}, pixels, channels);
+        product({scratch, channels.count}, {weights.pointwise_transposed, channels.count},
+                {1, channels.count, shape.used}, nullptr, {out, channels.count}, pixels, channels);
         if (moments != nullptr) {
-          add_tile(out, pixels, channels, *moments);
+          add_tile(out, pixels, channels.count, *moments);
         }
+        if (destination == Destination::kMemory) {
+          write_past_caches(out, rows * row_floats, place);
+        }
+      }
+      if (destination == Destination::kMemory) {
+        hwy::FlushStream();
       }
     }
   };
 };
 
 void block_forward_of(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
-                      float* scratch, float* y, const Moments* moments) {
-  const auto run = shape.stride == 1 ? choose<ForwardAtStride<1>::Kernel>(shape.out.channels)
-                                     : choose<ForwardAtStride<2>::Kernel>(shape.out.channels);
-  run(shape, in, weights, scratch, y, moments);
+                      float* scratch, float* y, const Moments* moments, Destination destination) {
+  const Channels channels{shape.out.channels, shape.used};
+  const auto run = shape.stride == 1 ? choose<ForwardAtStride<1>::Kernel>(channels)
+                                     : choose<ForwardAtStride<2>::Kernel>(channels);
+  run(shape, in, weights, scratch, y, moments, destination);
 }
 
 void add_where_positive_of(const PaddedImage& image, const float* src, float* dst) {
@@ -138,8 +155,8 @@ std::size_t block_scratch_floats(const BlockShape& shape) {
 }
 
 void block_forward(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
-                   float* scratch, float* y, const Moments* moments) {
-  HWY_DYNAMIC_DISPATCH(block_forward_of)(shape, in, weights, scratch, y, moments);
+                   float* scratch, float* y, const Moments* moments, Destination destination) {
+  HWY_DYNAMIC_DISPATCH(block_forward_of)(shape, in, weights, scratch, y, moments, destination);
 }
 
 void add_where_positive(const PaddedImage& image, const float* src, float* dst) {

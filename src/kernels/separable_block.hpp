@@ -38,12 +38,17 @@ void rectify_padded(const float* src, const float* scale, const float* shift,
 /// Floats of scratch that block_forward and block_backward need.
 std::size_t block_scratch_floats(const BlockShape& shape);
 
+/// How a result that is larger than the caches leaves the processor: past them, so that memory is
+/// not read before it is overwritten. The bits are the same.
+enum class Destination { kCache, kMemory };
+
 /// y = pointwise(depthwise(in)).
 /// \param in       rectified; border >= shape.padding().
 /// \param y        [out pixels][channels], before BN.
 /// \param moments  of y, added to; or null.
 void block_forward(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
-                   float* scratch, float* y, const Moments* moments);
+                   float* scratch, float* y, const Moments* moments,
+                   Destination destination = Destination::kCache);
 
 /// Where weight gradients are added; null pointers when they are not wanted.
 struct BlockGradients {

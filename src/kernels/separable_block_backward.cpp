@@ -25,54 +25,54 @@ template <int kStride>
 HWY_INLINE void pointwise_backward(const BlockShape& shape, const PaddedImage& in,
                                    const BlockWeights& weights, const Cotangent& cotangent,
                                    float* gradient, float* scratch, const PaddedImage& dz,
-                                   int channels) {
+                                   Channels channels) {
   const int width = shape.out.width;
-  const std::ptrdiff_t row_floats = static_cast<std::ptrdiff_t>(width) * channels;
+  const std::ptrdiff_t row_floats = static_cast<std::ptrdiff_t>(width) * channels.count;
   const int tile_rows = rows_of_tile(shape.out);
   float* dy = scratch;
   float* z = scratch + tile_floats(shape.out);
   const TapList taps =
-      window_taps(shape.kernel, shape.dilation, in.pitch(), channels, weights.depthwise);
+      window_taps(shape.kernel, shape.dilation, in.pitch(), channels.count, weights.depthwise);
   for (int first = 0; first < shape.out.height; first += tile_rows) {
     const int rows = std::min(tile_rows, shape.out.height - first);
-    form_cotangent(cotangent, first * row_floats, rows * width, channels, dy);
+    form_cotangent(cotangent, first * row_floats, rows * width, channels.count, dy);
     for (int row = 0; row < rows; ++row) {
-      product({dy + row * row_floats, channels}, {weights.pointwise, channels},
-              {1, channels, shape.used}, nullptr, {dz.at(first + row, 0), channels}, width,
-              channels);
+      product({dy + row * row_floats, channels.count}, {weights.pointwise, channels.count},
+              {1, channels.count, shape.used}, nullptr, {dz.at(first + row, 0), channels.count},
+              width, channels);
     }
     if (gradient == nullptr) {
       continue;
     }
     for (int row = 0; row < rows; ++row) {
       const float* src = in.at((first + row) * kStride - shape.padding(), -shape.padding());
-      tap_row<Store::kAssign>(taps, {src, kStride * channels}, {z + row * row_floats, channels},
-                              width, channels);
+      tap_row<Store::kAssign>(taps, {src, kStride * channels.count},
+                              {z + row * row_floats, channels.count}, width, channels);
     }
-    outer_product({dy, channels}, {z, channels}, rows * width, {gradient, channels}, shape.used,
-                  channels);
+    outer_product({dy, channels.count}, {z, channels.count}, rows * width,
+                  {gradient, channels.count}, shape.used, channels.used);
   }
 }
 
 template <int kStride>
 HWY_INLINE void depthwise_gradient(const BlockShape& shape, const PaddedImage& in,
-                                   const PaddedImage& dz, float* gradient, int channels) {
-  const PixelGrid left{dz.at(0, 0), channels, dz.pitch()};
-  const PixelGrid right{in.at(-shape.padding(), -shape.padding()), kStride * channels,
+                                   const PaddedImage& dz, float* gradient, Channels channels) {
+  const PixelGrid left{dz.at(0, 0), channels.count, dz.pitch()};
+  const PixelGrid right{in.at(-shape.padding(), -shape.padding()), kStride * channels.count,
                         kStride * in.pitch()};
   const std::ptrdiff_t row = shape.dilation * in.pitch();
   // Spelled out, so that the distance of two taps is a constant.
   if (shape.kernel == 3 && shape.dilation == 1) {
-    tap_gradient<3>({row, channels}, left, right, shape.out.height, shape.out.width, gradient,
+    tap_gradient<3>({row, channels.count}, left, right, shape.out.height, shape.out.width, gradient,
                     channels);
   } else if (shape.kernel == 3) {
-    tap_gradient<3>({row, 2 * channels}, left, right, shape.out.height, shape.out.width, gradient,
+    tap_gradient<3>({row, 2 * channels.count}, left, right, shape.out.height, shape.out.width, gradient,
                     channels);
   } else if (shape.dilation == 1) {
-    tap_gradient<5>({row, channels}, left, right, shape.out.height, shape.out.width, gradient,
+    tap_gradient<5>({row, channels.count}, left, right, shape.out.height, shape.out.width, gradient,
                     channels);
   } else {
-    tap_gradient<5>({row, 2 * channels}, left, right, shape.out.height, shape.out.width, gradient,
+    tap_gradient<5>({row, 2 * channels.count}, left, right, shape.out.height, shape.out.width, gradient,
                     channels);
   }
 }
@@ -98,7 +98,7 @@ TapList phase_taps(const BlockShape& shape, const BlockWeights& weights, const P
 
 template <int kStride, Store kStore>
 HWY_INLINE void depthwise_transposed(const BlockShape& shape, const BlockWeights& weights,
-                                     const PaddedImage& dz, float* input_gradient, int channels) {
+                                     const PaddedImage& dz, float* input_gradient, Channels channels) {
   for (int phase_y = 0; phase_y < kStride; ++phase_y) {
     for (int phase_x = 0; phase_x < kStride; ++phase_x) {
       const TapList taps = phase_taps(shape, weights, dz, phase_y, phase_x);
@@ -108,9 +108,9 @@ HWY_INLINE void depthwise_transposed(const BlockShape& shape, const BlockWeights
       }
       for (int iy = phase_y, row = 0; iy < shape.in.height; iy += kStride, ++row) {
         float* to = input_gradient +
-                    (static_cast<std::ptrdiff_t>(iy) * shape.in.width + phase_x) * channels;
-        tap_row<kStore>(taps, {dz.at(row, 0), channels}, {to, kStride * channels}, columns,
-                        channels);
+                    (static_cast<std::ptrdiff_t>(iy) * shape.in.width + phase_x) * channels.count;
+        tap_row<kStore>(taps, {dz.at(row, 0), channels.count}, {to, kStride * channels.count},
+                        columns, channels);
       }
     }
   }
@@ -118,12 +118,13 @@ HWY_INLINE void depthwise_transposed(const BlockShape& shape, const BlockWeights
 
 template <int kStride>
 struct BackwardAtStride {
-  template <int kChannels>
+  template <int kCount, int kCovered>
   struct Kernel {
     static void run(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
                     const Cotangent& cotangent, const BlockGradients& gradients, float* scratch,
                     Into into, float* input_gradient) {
-      const int channels = kChannels > 0 ? kChannels : shape.out.channels;
+      const Channels channels =
+          channels_of<kCount, kCovered>(shape.out.channels, shape.used);
       const PaddedImage dz{scratch + 2 * tile_floats(shape.out), shape.out, shape.padding()};
       zero_border(dz);
       pointwise_backward<kStride>(shape, in, weights, cotangent, gradients.pointwise, scratch, dz,
@@ -143,8 +144,9 @@ struct BackwardAtStride {
 void block_backward_of(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
                        const Cotangent& cotangent, const BlockGradients& gradients, float* scratch,
                        Into into, float* input_gradient) {
-  const auto run = shape.stride == 1 ? choose<BackwardAtStride<1>::Kernel>(shape.out.channels)
-                                     : choose<BackwardAtStride<2>::Kernel>(shape.out.channels);
+  const Channels channels{shape.out.channels, shape.used};
+  const auto run = shape.stride == 1 ? choose<BackwardAtStride<1>::Kernel>(channels)
+                                     : choose<BackwardAtStride<2>::Kernel>(channels);
   run(shape, in, weights, cotangent, gradients, scratch, into, input_gradient);
 }
 

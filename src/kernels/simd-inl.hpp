@@ -25,13 +25,53 @@ inline constexpr int kLanes = static_cast<int>(hn::MaxLanes(Tag()));
 /// 32 registers with AVX-512, 16 with AVX2.
 inline constexpr bool kManyRegisters = kLanes == 16;
 
+/// Half of a vector, where vectors are as wide as a channel block: of C 36 in 48 the last block has
+/// four channels in it. Processors that split wide vectors into two halves (Zen 4) take half the
+/// time for it.
+inline constexpr bool kHasHalves = kLanes == kChannelBlock;
+using HalfTag = hn::CappedTag<float, kHasHalves ? kLanes / 2 : kLanes>;
+
 HWY_INLINE Vector load(const float* from) { return hn::Load(Tag(), from); }
 HWY_INLINE void store(Vector value, float* to) { hn::Store(value, Tag(), to); }
 HWY_INLINE Vector zero() { return hn::Zero(Tag()); }
 HWY_INLINE Vector broadcast(float value) { return hn::Set(Tag(), value); }
+/// Stores a vector or half of one, whose other half becomes zero.
+template <class AnyTag>
+HWY_INLINE void store_whole(AnyTag, hn::Vec<AnyTag> value, float* to) {
+  hn::Store(value, AnyTag(), to);
+  if constexpr (hn::MaxLanes(AnyTag()) < hn::MaxLanes(Tag())) {
+    hn::Store(hn::Zero(AnyTag()), AnyTag(), to + hn::MaxLanes(AnyTag()));
+  }
+}
 /// ReLU that lets NaN through: x86's maximum returns its second operand when one is NaN.
 HWY_INLINE Vector rectified(Vector value) {
   return hn::IfThenElse(hn::Lt(value, zero()), zero(), value);
+}
+
+/// The channels of a pixel, or columns of a matrix: `count` in memory, of which the first `used` are
+/// no padding. Padding is not computed beyond the vector, or half of one, that `used` ends in.
+struct Channels {
+  int count, used;
+};
+
+/// Channels that a pass over the first `used` of a map covers: whole vectors, and a half at the end
+/// where that is enough.
+constexpr int covered(int used) {
+  constexpr int kStep = kHasHalves ? kLanes / 2 : kLanes;
+  return (used + kStep - 1) / kStep * kStep;
+}
+
+/// Zeros for the channels that such a pass leaves out.
+HWY_INLINE void zero_rest(int used, int channels, int pixels, float* to, std::ptrdiff_t step) {
+  const int first = (covered(used) + kLanes - 1) / kLanes * kLanes;  // halves clear their vector
+  if (first == channels) {
+    return;
+  }
+  for (int p = 0; p < pixels; ++p, to += step) {
+    for (int c = first; c < channels; c += kLanes) {
+      store(zero(), to + c);
+    }
+  }
 }
 
 /// dy = a g + b y + c over [pixels][channels], in the order of memory.
@@ -52,24 +92,35 @@ HWY_INLINE void form_cotangent(const Cotangent& from, std::ptrdiff_t first, int 
 
 /// Kernels are compiled for these channel counts and for any other: with a constant count the
 /// addresses of a register tile's rows are constants too, instead of more registers than there are.
-/// `choose<Kernel>(channels)` is Kernel<count>::run.
-template <template <int> class Kernel>
-HWY_INLINE auto choose(int channels) -> decltype(&Kernel<0>::run) {
+/// `choose<Kernel>(channels)` is Kernel<count, covered>::run.
+template <template <int, int> class Kernel>
+HWY_INLINE auto choose(Channels channels) -> decltype(&Kernel<0, 0>::run) {
   if constexpr (kLanes >= 8) {
-    switch (channels) {
-      case 16:
-        return &Kernel<16>::run;
-      case 32:
-        return &Kernel<32>::run;
-      case 48:
-        return &Kernel<48>::run;
-      case 64:
-        return &Kernel<64>::run;
-      default:
-        break;
+    if (channels.count == 48 && covered(channels.used) == 40) {
+      return &Kernel<48, 40>::run;  // the paper's C 36
+    }
+    if (covered(channels.used) == channels.count) {
+      switch (channels.count) {
+        case 16:
+          return &Kernel<16, 16>::run;
+        case 32:
+          return &Kernel<32, 32>::run;
+        case 48:
+          return &Kernel<48, 48>::run;
+        case 64:
+          return &Kernel<64, 64>::run;
+        default:
+          break;
+      }
     }
   }
-  return &Kernel<0>::run;
+  return &Kernel<0, 0>::run;
+}
+
+/// What a kernel of `choose` works on.
+template <int kCount, int kCovered>
+HWY_INLINE Channels channels_of(int count, int used) {
+  return kCount > 0 ? Channels{kCount, kCovered} : Channels{count, used};
 }
 
 }  // namespace HWY_NAMESPACE

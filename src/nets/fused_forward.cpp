@@ -104,12 +104,12 @@ void run_firsts(const Context& context, const State& state, int image, int chunk
   for (const BlockUnit& unit : state.firsts) {
     const MomentsOf moments(context, unit.moments, chunk);
     kernels::block_forward(unit.shape, padded, context.weights_of(unit), workspace.scratch.data(),
-                           context.image_of(unit.y, image), moments.get());
+                           context.image_of(unit.y, image), moments.get(), state.firsts_to);
   }
 }
 
-void run_second(const Context& context, const SecondBlock& second, int image, int chunk,
-                Workspace& workspace) {
+void run_second(const Context& context, const SecondBlock& second, kernels::Destination to,
+                int image, int chunk, Workspace& workspace) {
   const Coefficients& coefficients = context.memory.coefficients;
   const std::size_t slot = context.plan.sites[second.inner].slot;
   const BlockUnit& unit = second.block;
@@ -118,7 +118,7 @@ void run_second(const Context& context, const SecondBlock& second, int image, in
                           coefficients.shift.data() + slot, padded);
   const MomentsOf moments(context, unit.moments, chunk);
   kernels::block_forward(unit.shape, padded, context.weights_of(unit), workspace.scratch.data(),
-                         context.image_of(unit.y, image), moments.get());
+                         context.image_of(unit.y, image), moments.get(), to);
 }
 
 }  // namespace
@@ -226,7 +226,7 @@ void run_forward(const Context& context) {
     if (!state.seconds.empty()) {
       context.for_each_image([&](int image, int chunk, Workspace& workspace) {
         for (const SecondBlock& second : state.seconds) {
-          run_second(context, second, image, chunk, workspace);
+          run_second(context, second, state.seconds_to, image, chunk, workspace);
         }
       });
       settle(context, state.sites_after_seconds);

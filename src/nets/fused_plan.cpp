@@ -8,6 +8,10 @@
 namespace probedarts::nets::fused {
 namespace {
 
+/// A phase that writes less leaves its results to the level-3 cache, where the next one finds them
+/// (16 MiB: half of what a server gives a few threads).
+constexpr std::size_t kCachedFloats = std::size_t{4} << 20;
+
 using kernels::MapShape;
 using kernels::padded_channels;
 using kernels::strided_extent;
@@ -48,6 +52,7 @@ class Builder {
     }
     plan_.head = last;
     place_partials();
+    place_outputs();
     return std::move(plan_);
   }
 
@@ -362,6 +367,24 @@ class Builder {
     source.firsts.push_back(std::move(first));
     target.incoming.push_back({from, source.seconds.size()});
     source.seconds.push_back(std::move(second));
+  }
+
+  void place_outputs() {
+    const auto batch = static_cast<std::size_t>(plan_.batch);
+    for (State& made : plan_.states) {
+      std::size_t firsts = 0;
+      std::size_t seconds = 0;
+      for (const BlockUnit& unit : made.firsts) {
+        firsts += batch * unit.y.shape.floats();
+      }
+      for (const SecondBlock& second : made.seconds) {
+        seconds += batch * second.block.y.shape.floats();
+      }
+      made.firsts_to = firsts > kCachedFloats ? kernels::Destination::kMemory
+                                              : kernels::Destination::kCache;
+      made.seconds_to = seconds > kCachedFloats ? kernels::Destination::kMemory
+                                                : kernels::Destination::kCache;
+    }
   }
 
   /// Weight gradients live for one phase: of the first blocks of a state, of the second blocks into

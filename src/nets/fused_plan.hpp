@@ -131,6 +131,9 @@ struct State {
   std::vector<SecondBlock> seconds;
   /// Floats of weight gradients in each of the state's phases.
   std::size_t firsts_partial = 0, incoming_partial = 0, product_partial = 0;
+  /// Where the blocks' outputs go: memory when the phase writes more than the caches keep.
+  kernels::Destination firsts_to = kernels::Destination::kCache;
+  kernels::Destination seconds_to = kernels::Destination::kCache;
   int border = 0;  ///< of the padded copy that the first blocks read
   std::vector<std::size_t> sites_after_firsts, sites_after_seconds;
 
