@@ -181,6 +181,51 @@ TEST_P(GatheredPointwise, BackwardEqualsPlainLoops) {
   EXPECT_LT(apart, kTolerance * largest);
 }
 
+TEST_P(GatheredPointwise, GradientsEqualFiniteDifferences) {
+  const PlainMap dy = random_map(y_.height, y_.width, y_.channels, "dy");
+  const auto loss = [&] {
+    double sum = 0.0;
+    for_each_pair([&](int oy, int ox, std::size_t s, int iy, int ix) {
+      const PlainMap& map = x_[static_cast<std::size_t>(case_.sources[s].map)];
+      for (int c = 0; c < case_.channels; ++c) {
+        for (int o = 0; o < case_.out_channels; ++o) {
+          sum += dy.at(oy, ox, o) * input(map, iy, ix, c) * weights_[weight_place(s, c, o)];
+        }
+      }
+    });
+    return sum;
+  };
+  const auto channels = static_cast<std::size_t>(shape_.out.channels);
+  const FloatBuffer g = padded_map(dy);
+  FloatBuffer one = zeros(channels);
+  std::fill_n(one.data(), channels, 1.0F);
+  const FloatBuffer zero = zeros(channels);
+  FloatBuffer packed = zeros(static_cast<std::size_t>(shape_.depth) * channels);
+  gathered_backward(shape_, sources_, packed_weights(true).data(),
+                    {g.data(), g.data(), one.data(), zero.data(), zero.data()}, scratch_.data(),
+                    packed.data());
+  // A sum of a few hundred products of unit size in float32, as above; every 97th variable.
+  constexpr double kClose = 1e-4;
+  constexpr std::size_t kEvery = 97;
+  for (std::size_t map = 0; map < x_.size(); ++map) {
+    for (std::size_t i = 0; i < x_[map].values.size(); i += kEvery) {
+      const auto wide = static_cast<std::size_t>(case_.channels);
+      const std::size_t at = i / wide * static_cast<std::size_t>(shape_.source_channels) + i % wide;
+      const double added = static_cast<double>(gradients_[map].data()[at]) - dx_[map].values[i];
+      EXPECT_NEAR(added, slope_of(loss, x_[map].values[i]), kClose);
+    }
+  }
+  for (std::size_t i = 0; i < weights_.size(); i += kEvery) {
+    const std::size_t out = i % static_cast<std::size_t>(case_.out_channels);
+    const std::size_t k = i / static_cast<std::size_t>(case_.out_channels);
+    const auto wide = static_cast<std::size_t>(case_.channels);
+    const std::size_t row = k / wide * static_cast<std::size_t>(shape_.source_channels) + k % wide;
+    EXPECT_NEAR(
+        static_cast<double>(packed.data()[out * static_cast<std::size_t>(shape_.depth) + row]),
+        slope_of(loss, weights_[i]), kClose);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Shapes, GatheredPointwise,
     testing::Combine(

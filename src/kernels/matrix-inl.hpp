@@ -206,7 +206,8 @@ HWY_INLINE void outer_rows(Rows dy, Rows z, int pixels, MutableRows g, int rows,
   }
 }
 
-/// g[r][k] += sum_p dy[p][r] z[p][k],  r < rows, k < used, p < pixels; other columns are left alone.
+/// g[r][k] += sum_p dy[p][r] z[p][k],  r < rows, k < used, p < pixels; other columns are left
+/// alone.
 HWY_INLINE void outer_product(Rows dy, Rows z, int pixels, MutableRows g, int rows, int used) {
   const int end = covered(used);
   constexpr int kHalf = kHasHalves ? kLanes / 2 : 0;

@@ -95,6 +95,42 @@ TEST_P(Pool, AverageAndItsGradientEqualPlainLoops) {
   EXPECT_LT(distance(dx.data(), dx_.values, dx_.channels), 1e-6);
 }
 
+TEST_P(Pool, GradientsEqualFiniteDifferences) {
+  const auto loss = [&](bool maximum) {
+    double sum = 0.0;
+    for_each_window([&](const Window& window, int oy, int ox, int c) {
+      double best = -std::numeric_limits<double>::infinity();
+      double total = 0.0;
+      for (int iy = window.top; iy < window.bottom; ++iy) {
+        for (int ix = window.left; ix < window.right; ++ix) {
+          best = std::max(best, x_.at(iy, ix, c));
+          total += x_.at(iy, ix, c);
+        }
+      }
+      const double average = total / ((window.bottom - window.top) * (window.right - window.left));
+      sum += dy_.at(oy, ox, c) * (maximum ? best : average);
+    });
+    return sum;
+  };
+  const FloatBuffer x = padded_map(x_);
+  const FloatBuffer dy = padded_map(dy_);
+  FloatBuffer y = zeros(shape_.out.floats());
+  FloatBuffer dx_max = zeros(shape_.in.floats());
+  FloatBuffer dx_average = zeros(shape_.in.floats());
+  max_pool(shape_, x.data(), y.data(), nullptr);
+  max_pool_backward(shape_, x.data(), y.data(), dy.data(), dx_max.data());
+  average_pool_backward(shape_, dy.data(), dx_average.data());
+  const auto wide = static_cast<std::size_t>(case_.channels);
+  for (std::size_t i = 0; i < x_.values.size(); i += 7) {
+    const std::size_t at = i / wide * static_cast<std::size_t>(shape_.in.channels) + i % wide;
+    // At most nine float32 additions of unit size.
+    EXPECT_NEAR(static_cast<double>(dx_max.data()[at]),
+                slope_of([&] { return loss(true); }, x_.values[i]), 5e-6);
+    EXPECT_NEAR(static_cast<double>(dx_average.data()[at]),
+                slope_of([&] { return loss(false); }, x_.values[i]), 5e-6);
+  }
+}
+
 TEST_P(Pool, LeavesTheMomentsOfItsOutput) {
   const FloatBuffer x = padded_map(x_);
   FloatBuffer y = zeros(shape_.out.floats());

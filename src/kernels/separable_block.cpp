@@ -2,8 +2,8 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/separable_block.cpp"
-#include <hwy/foreach_target.h>
 #include <hwy/cache_control.h>
+#include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
 #include "kernels/block_tiles.hpp"
@@ -51,8 +51,7 @@ struct ForwardAtStride {
   struct Kernel {
     static void run(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
                     float* scratch, float* y, const Moments* moments, Destination destination) {
-      const Channels channels =
-          channels_of<kCount, kCovered>(shape.out.channels, shape.used);
+      const Channels channels = channels_of<kCount, kCovered>(shape.out.channels, shape.used);
       const TapList taps =
           window_taps(shape.kernel, shape.dilation, in.pitch(), channels.count, weights.depthwise);
       const int tile_rows = rows_of_tile(shape.out);

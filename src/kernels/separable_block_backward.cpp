@@ -66,14 +66,14 @@ HWY_INLINE void depthwise_gradient(const BlockShape& shape, const PaddedImage& i
     tap_gradient<3>({row, channels.count}, left, right, shape.out.height, shape.out.width, gradient,
                     channels);
   } else if (shape.kernel == 3) {
-    tap_gradient<3>({row, 2 * channels.count}, left, right, shape.out.height, shape.out.width, gradient,
-                    channels);
+    tap_gradient<3>({row, 2 * channels.count}, left, right, shape.out.height, shape.out.width,
+                    gradient, channels);
   } else if (shape.dilation == 1) {
     tap_gradient<5>({row, channels.count}, left, right, shape.out.height, shape.out.width, gradient,
                     channels);
   } else {
-    tap_gradient<5>({row, 2 * channels.count}, left, right, shape.out.height, shape.out.width, gradient,
-                    channels);
+    tap_gradient<5>({row, 2 * channels.count}, left, right, shape.out.height, shape.out.width,
+                    gradient, channels);
   }
 }
 
@@ -98,7 +98,8 @@ TapList phase_taps(const BlockShape& shape, const BlockWeights& weights, const P
 
 template <int kStride, Store kStore>
 HWY_INLINE void depthwise_transposed(const BlockShape& shape, const BlockWeights& weights,
-                                     const PaddedImage& dz, float* input_gradient, Channels channels) {
+                                     const PaddedImage& dz, float* input_gradient,
+                                     Channels channels) {
   for (int phase_y = 0; phase_y < kStride; ++phase_y) {
     for (int phase_x = 0; phase_x < kStride; ++phase_x) {
       const TapList taps = phase_taps(shape, weights, dz, phase_y, phase_x);
@@ -123,8 +124,7 @@ struct BackwardAtStride {
     static void run(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
                     const Cotangent& cotangent, const BlockGradients& gradients, float* scratch,
                     Into into, float* input_gradient) {
-      const Channels channels =
-          channels_of<kCount, kCovered>(shape.out.channels, shape.used);
+      const Channels channels = channels_of<kCount, kCovered>(shape.out.channels, shape.used);
       const PaddedImage dz{scratch + 2 * tile_floats(shape.out), shape.out, shape.padding()};
       zero_border(dz);
       pointwise_backward<kStride>(shape, in, weights, cotangent, gradients.pointwise, scratch, dz,

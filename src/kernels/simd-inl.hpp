@@ -48,8 +48,8 @@ HWY_INLINE Vector rectified(Vector value) {
   return hn::IfThenElse(hn::Lt(value, zero()), zero(), value);
 }
 
-/// The channels of a pixel, or columns of a matrix: `count` in memory, of which the first `used` are
-/// no padding. Padding is not computed beyond the vector, or half of one, that `used` ends in.
+/// The channels of a pixel, or columns of a matrix: `count` in memory, of which the first `used`
+/// are no padding. Padding is not computed beyond the vector, or half of one, that `used` ends in.
 struct Channels {
   int count, used;
 };

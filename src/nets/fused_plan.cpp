@@ -380,10 +380,10 @@ class Builder {
       for (const SecondBlock& second : made.seconds) {
         seconds += batch * second.block.y.shape.floats();
       }
-      made.firsts_to = firsts > kCachedFloats ? kernels::Destination::kMemory
-                                              : kernels::Destination::kCache;
-      made.seconds_to = seconds > kCachedFloats ? kernels::Destination::kMemory
-                                                : kernels::Destination::kCache;
+      made.firsts_to =
+          firsts > kCachedFloats ? kernels::Destination::kMemory : kernels::Destination::kCache;
+      made.seconds_to =
+          seconds > kCachedFloats ? kernels::Destination::kMemory : kernels::Destination::kCache;
     }
   }
 
