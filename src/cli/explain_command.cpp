@@ -86,7 +86,7 @@ std::unique_ptr<CLI::App> make_explain_parser(Request& request) {
       "probedarts explain");
   add_values(*app, "images", request.images, "image files, or folders of them");
   add_network_flags(*app, request);
-  app->add_option("--method", request.method, "gradcam or hirescam");
+  app->add_option("--method", request.method, "gradcam, gradcam++ or hirescam");
   add_list(*app, "--target", request.targets,
            "what to explain: top (the first answer), label, names or numbers of classes");
   add_list(*app, "--layer", request.layers,
@@ -253,8 +253,8 @@ int run_explain_command(std::vector<std::string> arguments) {
   explain::ExplainOptions options;
   const auto method = explain::cam_method_named(request.method);
   if (!method) {
-    throw UserError(
-        fmt::format("--method: '{}' is unknown; use gradcam or hirescam", request.method));
+    throw UserError(fmt::format("--method: '{}' is unknown; use gradcam, gradcam++ or hirescam",
+                                request.method));
   }
   options.method = *method;
   options.targets = request.targets;

@@ -44,7 +44,7 @@ struct SheetNetwork {
 
 struct Sheet {
   std::string title;
-  std::string method;  ///< "Grad-CAM" or "HiResCAM"
+  std::string method;  ///< as title_of says it
   bool multi_label = false;
   std::vector<SheetNetwork> networks;
   std::vector<SheetRow> rows;

@@ -21,10 +21,23 @@ std::vector<float> to_floats(const at::Tensor& tensor) {
   return {flat.data_ptr<float>(), flat.data_ptr<float>() + flat.numel()};
 }
 
+/// What each place of each map, or each map as a whole, counts.
+at::Tensor weights_of(const at::Tensor& gradient, const at::Tensor& maps, CamMethod method) {
+  if (method == CamMethod::kHiResCam) {
+    return gradient;
+  }
+  if (method == CamMethod::kGradCam) {
+    return gradient.mean({2, 3}, /*keepdim=*/true);
+  }
+  const at::Tensor square = gradient.mul(gradient);
+  const at::Tensor mass = maps.sum({2, 3}, /*keepdim=*/true);
+  const at::Tensor below = square.mul(2.0).add(square.mul(gradient).mul(mass));
+  const at::Tensor shares = square.div(below).masked_fill(below.eq(0.0), 0.0);
+  return shares.mul(gradient.clamp_min(0.0)).sum({2, 3}, /*keepdim=*/true);
+}
+
 HeatMap weighed(const at::Tensor& gradient, const at::Tensor& maps, CamMethod method) {
-  const at::Tensor weights =
-      method == CamMethod::kGradCam ? gradient.mean({2, 3}, /*keepdim=*/true) : gradient;
-  const at::Tensor sum = weights.mul(maps.detach()).sum(1);
+  const at::Tensor sum = weights_of(gradient, maps.detach(), method).mul(maps.detach()).sum(1);
   return {static_cast<int>(sum.size(1)), static_cast<int>(sum.size(2)), to_floats(sum)};
 }
 

@@ -8,6 +8,7 @@
 #include <ATen/core/Tensor.h>
 #include <ATen/core/grad_mode.h>
 #include <ATen/ops/empty.h>
+#include <torch/csrc/autograd/autograd.h>
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
@@ -112,6 +113,56 @@ TEST(ClassActivation, AgreesWithFiniteDifferencesBeforeANonlinearity) {
   // Piecewise linear in the factor without a kink at 1, so the quotient is exact up to rounding;
   // the maps are kept in float32: 49 values of about 1e-2.
   EXPECT_NEAR((logit_at(1.0 + kStep) - logit_at(1.0 - kStep)) / (2 * kStep), sum, 1e-6);
+}
+
+/// Behind the ReLU, where the method's derivation holds, and before it, where maps are negative.
+TEST(ClassActivation, ComputesGradCamPlusPlusAsItsEquations) {
+  const nets::LayerGraph graph = small_network();
+  const nets::NetworkState state = nets::initial_state(graph, nets::Precision::kFloat64, 4);
+  const at::Tensor image = random_image(7, 6);
+  const std::optional<int> classes[] = {2};
+  for (const char* name : {"relu", "a"}) {
+    const std::size_t layer = layer_to_explain(graph, name, 7);
+    const CamResult found =
+        class_activation(graph, state, image, layer, classes, CamMethod::kGradCamPlusPlus);
+    const at::AutoGradMode record(true);
+    const nets::LayerRun run = nets::run_layers(
+        graph, {nets::split_parameters(graph, state.weights), state.statistics}, image, {layer});
+    const std::vector<double> maps = doubles(run.activations[0].detach());
+    const std::vector<double> g =
+        doubles(torch::autograd::grad({run.logits.select(1, 2).sum()}, {run.activations[0]})[0]);
+    constexpr std::size_t kPlaces = 7 * 6;
+    std::vector<double> wanted(kPlaces);
+    for (std::size_t k = 0; k < maps.size(); k += kPlaces) {  // one map after the other
+      double mass = 0.0;
+      double weight = 0.0;
+      for (std::size_t i = k; i < k + kPlaces; ++i) {
+        mass += maps[i];
+      }
+      for (std::size_t i = k; i < k + kPlaces; ++i) {
+        const double below = 2 * g[i] * g[i] + mass * g[i] * g[i] * g[i];
+        weight += below == 0.0 ? 0.0 : g[i] * g[i] / below * std::max(g[i], 0.0);
+      }
+      for (std::size_t i = 0; i < kPlaces; ++i) {
+        wanted[i] += weight * maps[k + i];
+      }
+    }
+    ASSERT_EQ(found.raw[0].values.size(), kPlaces);
+    for (std::size_t i = 0; i < kPlaces; ++i) {  // computed in double, kept in float
+      EXPECT_NEAR(found.raw[0].values[i], wanted[i], 1e-6 * (1.0 + std::abs(wanted[i]))) << name;
+    }
+  }
+}
+
+TEST(ClassActivation, GivesMapsWithoutGradientNoWeightInGradCamPlusPlus) {
+  const nets::LayerGraph graph = small_network();
+  nets::NetworkState state = nets::initial_state(graph, nets::Precision::kFloat64, 4);
+  const auto weight = nets::parameter_named(graph, "fc.weight").value();
+  nets::parameter_view(state, graph.parameters[weight]).zero_();
+  const std::optional<int> classes[] = {1};
+  const CamResult found =
+      class_activation(graph, state, random_image(7, 6), 1, classes, CamMethod::kGradCamPlusPlus);
+  EXPECT_EQ(found.raw[0].values, std::vector<float>(found.raw[0].values.size(), 0.0F));
 }
 
 TEST(ClassActivation, TakesTheFirstAnswerWhereNoClassIsNamed) {

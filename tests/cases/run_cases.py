@@ -31,6 +31,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import zipfile
 
 CASES = pathlib.Path(__file__).resolve().parent
 SECONDS_ALLOWED = 120  # for one run of the program; it takes about one on two idle cores
@@ -151,6 +152,24 @@ def safetensors(_place, tmp, headers):
         (tmp / name).write_bytes(struct.pack("<Q", len(header)) + header.encode("ascii") + bytes(4))
 
 
+def pt(_place, tmp, files):
+    """{"pt": {path: content}}: writes a zip as torch.save does, whose pickle is {"text": text}, {"zeros":
+    bytes}, compressed, or {"call": [module, function, text]}: to be called when it is unpickled."""
+    for name, how in files.items():
+        if "call" in how:
+            module, function, text = (word.encode("ascii") for word in how["call"])
+            body = (b"c" + module + b"\n" + function + b"\nX" + struct.pack("<I", len(text)) + text +
+                    b"\x85R.")
+        elif "text" in how:
+            text = how["text"].encode("ascii")
+            body = b"X" + struct.pack("<I", len(text)) + text + b"."
+        else:
+            body = bytes(how["zeros"])
+        with zipfile.ZipFile(tmp / name, "w", zipfile.ZIP_DEFLATED if "zeros" in how else zipfile.ZIP_STORED) as file:
+            file.writestr("archive/data.pkl", b"\x80\x02" + body)
+            file.writestr("archive/version", b"3\n")
+
+
 def replace(place, tmp, changes):
     """{"replace": {path: [old, new]}}: replaces a text that must be there exactly once."""
     for name, (old, new) in changes.items():
@@ -175,7 +194,7 @@ def program(place, tmp, words):
 
 
 STEPS = {step.__name__: step
-         for step in (write, folder, copy, images, truncate, flip, npy, safetensors, replace, remove,
+         for step in (write, folder, copy, images, truncate, flip, npy, safetensors, pt, replace, remove,
                       program)}
 KEYS = {"about", "setup", "run", "largest_file", "exit", "stderr", "prints", "present", "absent", "unchanged"}
 
