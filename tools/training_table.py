@@ -41,8 +41,8 @@ def row(folder):
         f"{count['macs'] / 1e6:.1f}",
         f"{train:.1f}",
         f"{best_valid:.1f}",
-        f"**{mean:.1f}** ± {spread:.1f}",
-        f"{mean - reach:.1f} to {mean + reach:.1f}",
+        f"**{mean:.1f}** ± {spread:.1f}" if len(runs) > 1 else f"**{mean:.1f}**",
+        f"{mean - reach:.1f} to {mean + reach:.1f}" if len(runs) > 1 else "-",
         f"{100 * widest['low']:.1f} to {100 * widest['high']:.1f}",
     ]
     second = next((key for key in ("jaccard", "f1_macro") if key in measures[0]), None)
