@@ -83,6 +83,7 @@ space::NetworkSpec network_spec(const SearchConfig& config, int classes) {
   spec.channels = config.channels;
   spec.cells = config.cells;
   spec.nodes = config.nodes;
+  spec.partial_channels = config.partial_channels;
   spec.classes = classes;
   return spec;
 }

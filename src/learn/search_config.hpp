@@ -34,6 +34,7 @@ struct SearchConfig : DataOptions, WeightOptions, RunOptions {
   double gumbel = 0.0;
   double gumbel_final = 0.1;
   double auxiliary_skip = 0.0;
+  int partial_channels = 1;
   // probes and what they may decide
   std::vector<std::string> probe;
   int probe_every = 1;
@@ -76,6 +77,8 @@ void for_each_option(Config& c, Visit&& visit) {
   visit("auxiliary-skip", c.auxiliary_skip,
         "added to the weight of every edge's skip in the first epoch, falling to 0 in the last; "
         "0: off");
+  visit("partial-channels", c.partial_channels,
+        "K: only 1/K of a state's channels pass through the candidates (PC-DARTS); 1: all do");
   visit("probe", c.probe,
         "more probes, from eigenvalue, gap, alignment; each costs passes (docs/probes.md)");
   visit("probe-every", c.probe_every, "epochs from one measurement of --probe to the next");

@@ -197,6 +197,27 @@ TEST_F(WholeSearch, LearnsAndValidatesWithItsAuxiliarySkip) {
   EXPECT_NE(lines("one")[0].at("valid"), lines("plain")[0].at("valid"));
 }
 
+TEST_F(WholeSearch, LetsSomeChannelsAroundItsCandidates) {
+  config_.epochs = 2;
+  config_.nodes = 2;
+  config_.executor = "composed";
+  run("plain", config_);
+  config_.executor = "auto";
+  config_.partial_channels = 2;
+  config_.probe = {"gap"};
+  const SearchResult result = run("one", config_);
+  run("other", config_);
+  EXPECT_EQ(tensors("one"), tensors("other"));
+  EXPECT_EQ(result.genotype.nodes(), 2);
+  const auto record = [&](const char* name) {
+    return json::parse(read_file(file(name, "run.json")));
+  };
+  EXPECT_EQ(record("one").at("executor"), "composed");
+  EXPECT_EQ(record("one").at("config").at("partial-channels"), 2);
+  EXPECT_LT(record("one").at("parameters"), record("plain").at("parameters"));
+  EXPECT_NE(lines("one")[0].at("valid"), lines("plain")[0].at("valid"));
+}
+
 TEST_F(WholeSearch, DecaysItsLogitsFromTheSecondEpochOn) {
   config_.epochs = 2;
   run("plain", config_);

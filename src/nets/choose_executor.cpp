@@ -10,7 +10,13 @@ ChosenExecutor make_executor(const NetworkLayout& layout, const std::string& cho
   if (choice == "fused" && precision != Precision::kFloat32) {
     throw UserError("--executor fused: computes in float32 only; use composed or auto for float64");
   }
-  if (choice == "composed" || precision != Precision::kFloat32) {
+  const bool partial = layout.spec.partial_channels > 1;
+  if (choice == "fused" && partial) {
+    throw UserError(
+        "--executor fused: does not run partial channel connections; use --executor composed or "
+        "auto");
+  }
+  if (choice == "composed" || partial || precision != Precision::kFloat32) {
     set_threads(threads);
     return {make_composed_executor(layout), "composed"};
   }

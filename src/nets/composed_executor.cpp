@@ -39,13 +39,15 @@ constexpr double kNormMomentum = 0.1;
 
 /// A state of a cell with what its out-edges share.
 struct State {
-  at::Tensor value;
-  std::optional<at::Tensor> rectified;
+  at::Tensor whole;
+  at::Tensor value;  ///< what candidates see: all channels, or the first C/K (partial channels)
+  std::map<int, at::Tensor> around = {};  ///< the other channels, by the stride of the edge
+  std::optional<at::Tensor> rectified = {};
   /// Pools by (primitive, stride): raw, and normalised together with the norm that holds their
   /// statistics.
-  std::map<std::pair<space::Primitive, int>, at::Tensor> pooled;
-  std::map<std::pair<space::Primitive, int>, std::pair<at::Tensor, std::size_t>> normalised;
-  std::map<const CandidateUnit*, at::Tensor> grouped;  ///< outputs that were computed together
+  std::map<std::pair<space::Primitive, int>, at::Tensor> pooled = {};
+  std::map<std::pair<space::Primitive, int>, std::pair<at::Tensor, std::size_t>> normalised = {};
+  std::map<const CandidateUnit*, at::Tensor> grouped = {};  ///< outputs that were computed together
 };
 
 /// One forward pass.
@@ -93,7 +95,7 @@ class ComposedPass {
   }
 
   at::Tensor candidate_alone(const CandidateUnit& unit, const at::Tensor& x) {
-    State state{x, {}, {}, {}, {}};
+    State state{x, x};
     const std::optional<at::Tensor> out = candidate(state, unit);
     return out ? *out : at::zeros_like(x.slice(2, 0, {}, unit.stride).slice(3, 0, {}, unit.stride));
   }
@@ -276,6 +278,40 @@ class ComposedPass {
     return mixed.view(stacked.sizes().slice(1)).permute({0, 3, 1, 2});
   }
 
+  /// The channels that go around the candidates of an edge; at stride 2 the largest of each 2x2.
+  const at::Tensor& around(State& state, int stride) const {
+    at::Tensor& shared = state.around[stride];
+    if (!shared.defined()) {
+      const std::int64_t seen = state.value.size(1);
+      shared = state.whole.narrow(1, seen, state.whole.size(1) - seen);
+      if (stride == 2) {  // odd sides round up, as those of the candidates
+        shared = at::max_pool2d(shared, 2, 2, 0, 1, /*ceil_mode=*/true);
+      }
+    }
+    return shared;
+  }
+
+  /// A node from the sum of its edges' mixtures: shuffle(concat(mixture, what went around)). The
+  /// shuffle is one permutation for all edges, so it commutes with their sum.
+  at::Tensor with_channels_around(const CellUnit& unit, int to, std::vector<State>& states,
+                                  const at::Tensor& mixed) const {
+    at::Tensor rest;
+    for (const EdgeUnit& edge : unit.edges) {
+      if (edge.to == to) {
+        const at::Tensor& part = around(states[static_cast<std::size_t>(edge.from)], edge.stride);
+        rest = rest.defined() ? rest.add(part) : part;
+      }
+    }
+    const at::Tensor joined = at::cat({mixed, rest}, 1);
+    // Channel g C/K + j becomes j K + g: the next node's candidates see some of every part.
+    const std::int64_t parts = layout_.spec.partial_channels;
+    return joined
+        .reshape({joined.size(0), parts, joined.size(1) / parts, joined.size(2), joined.size(3)})
+        .transpose(1, 2)
+        .reshape(joined.sizes())
+        .contiguous(at::MemoryFormat::ChannelsLast);
+  }
+
   at::Tensor node(const CellUnit& unit, int to, std::vector<State>& states,
                   const at::Tensor& weights) {
     std::vector<at::Tensor> terms;
@@ -301,7 +337,9 @@ class ComposedPass {
     }
     require(!terms.empty(), "a node has no input");
     if (!term_weights.empty()) {
-      return weighted_sum(terms, at::stack(term_weights));
+      const at::Tensor mixed = weighted_sum(terms, at::stack(term_weights));
+      return layout_.spec.partial_channels > 1 ? with_channels_around(unit, to, states, mixed)
+                                               : mixed;
     }
     at::Tensor sum = terms.front();
     for (std::size_t i = 1; i < terms.size(); ++i) {
@@ -313,8 +351,10 @@ class ComposedPass {
   at::Tensor cell(const CellUnit& unit, const at::Tensor& before, const at::Tensor& last,
                   const at::Tensor& weights) {
     std::vector<State> states;
-    const auto add_state = [&](at::Tensor value) {
-      states.push_back({std::move(value), {}, {}, {}, {}});
+    const auto add_state = [&](const at::Tensor& value) {
+      const std::int64_t seen = value.size(1) / layout_.spec.partial_channels;
+      const bool all = seen == value.size(1);
+      states.push_back({value, all ? value : value.narrow(1, 0, seen)});
       if (grouped_) {
         group_out_edges(unit, static_cast<int>(states.size()) - 1, states.back());
       }
@@ -336,7 +376,7 @@ class ComposedPass {
     }
     std::vector<at::Tensor> kept;
     for (const int index : unit.concat) {
-      kept.push_back(states[static_cast<std::size_t>(index)].value);
+      kept.push_back(states[static_cast<std::size_t>(index)].whole);
     }
     return at::cat(kept, 1);
   }

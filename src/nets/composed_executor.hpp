@@ -24,7 +24,8 @@ Logits composed_logits(const NetworkLayout& layout, const std::vector<at::Tensor
                        const at::Tensor& images, Mode mode, const DropPath* drop_path = nullptr,
                        Grouping grouping = Grouping::kOffTheCpu, double auxiliary_skip = 0.0);
 
-/// One candidate by itself, in the graph: what it makes of a state [B, C, H, W]; zeros for `none`.
+/// One candidate by itself, in the graph: what it makes of a state [B, C, H, W], or of the C/K
+/// channels of it that candidates see; zeros for `none`.
 /// `batch` holds the statistics of its BNs afterwards, as above.
 at::Tensor composed_candidate(const NetworkLayout& layout, const CandidateUnit& unit,
                               const std::vector<at::Tensor>& parameters, const at::Tensor& running,

@@ -318,6 +318,7 @@ class FusedExecutor : public Executor {
 }  // namespace
 
 std::unique_ptr<Executor> make_fused_executor(const NetworkLayout& layout, int threads) {
+  require(layout.spec.partial_channels == 1, "the fused executor runs whole states");
   return std::make_unique<FusedExecutor>(layout, threads);
 }
 

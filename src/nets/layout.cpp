@@ -149,12 +149,13 @@ CellUnit lay_out_cell(Builder& builder, const space::NetworkSpec& spec, const Ce
     const space::Edge& edge = graph.edges[e];
     place.edge = static_cast<int>(e);
     EdgeUnit unit{edge.from, edge.to, edge.stride, {}, {}};
+    const int channels = plan.channels / spec.partial_channels;
     const std::string edge_name = fmt::format("{}._ops.{}", name, e);
     for (const space::Candidate& candidate : edge.candidates) {
       const std::string candidate_name =
           graph.relaxed ? fmt::format("{}._ops.{}", edge_name, *candidate.slot) : edge_name;
-      unit.candidates.push_back(builder.candidate(candidate_name, candidate, plan.channels,
-                                                  edge.stride, graph.relaxed, place));
+      unit.candidates.push_back(builder.candidate(candidate_name, candidate, channels, edge.stride,
+                                                  graph.relaxed, place));
     }
     const bool identity = unit.candidates.front().primitive == Primitive::kSkipConnect &&
                           !unit.candidates.front().reduce;

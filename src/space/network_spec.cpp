@@ -63,6 +63,14 @@ void validate(const NetworkSpec& spec) {
   if (spec.channels % 2 != 0) {
     throw UserError(fmt::format("--channels: {} is odd; use {}", spec.channels, spec.channels + 1));
   }
+  check_range("partial-channels", spec.partial_channels, 1, spec.channels / 2);
+  if (spec.channels % (2 * spec.partial_channels) != 0) {
+    throw UserError(fmt::format(
+        "--partial-channels: {} does not cut {} channels into parts of an even number; use a "
+        "divisor of {}",
+        spec.partial_channels, spec.channels, spec.channels / 2));
+  }
+  require(spec.relaxed() || spec.partial_channels == 1, "only supernets have partial channels");
   check_range("cells", spec.cells, 1, kMaxCells);
   check_range("nodes", spec.nodes, 1, kMaxNodes);
   if (spec.classes < 1) {

@@ -33,6 +33,10 @@ struct NetworkSpec {
   std::optional<Genotype> genotype;
   bool auxiliary =
       false;  ///< a second classifier after the second reduction, in training; derived only
+  /// K of partial channel connections (Xu et al., "PC-DARTS", ICLR 2020); supernets only. Of a
+  /// state's C channels the first C/K pass through an edge's candidates, which have so many
+  /// channels, and the rest goes around them; then the channels are shuffled. 1: off.
+  int partial_channels = 1;
   bool relaxed() const { return !genotype.has_value(); }
 };
 
@@ -48,8 +52,9 @@ struct CellPlan {
   int channels_out;       ///< channels after concatenation
 };
 
-/// Checks ranges (cells 1..40, nodes 1..8, even channels 2..65536, classes >= 1) and, where given,
-/// the genotype. \throws UserError one sentence naming the option.
+/// Checks ranges (cells 1..40, nodes 1..8, even channels 2..65536, classes >= 1), that the channels
+/// come in K even parts, and, where given, the genotype. \throws UserError one sentence naming the
+/// option.
 void validate(const NetworkSpec& spec);
 
 /// Channels that leave the stem.

@@ -191,6 +191,28 @@ TEST(GraphOf, IsTheDerivedCellOfAGenotype) {
   EXPECT_EQ(graph.edges.back().candidates[0].primitive, Primitive::kAvgPool3x3);
 }
 
+TEST(PartialChannels, CutTheChannelsIntoPartsOfAnEvenNumber) {
+  NetworkSpec spec;
+  spec.channels = 16;
+  const auto refusal = [&](int parts) -> std::string {
+    spec.partial_channels = parts;
+    try {
+      validate(spec);
+    } catch (const UserError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  for (const int parts : {1, 2, 4, 8}) {
+    EXPECT_EQ(refusal(parts), "accepted") << parts;
+  }
+  EXPECT_EQ(refusal(3),
+            "--partial-channels: 3 does not cut 16 channels into parts of an even number; use a "
+            "divisor of 8");
+  EXPECT_EQ(refusal(0), "--partial-channels: 0 is out of range; use 1 to 8");
+  EXPECT_EQ(refusal(16), "--partial-channels: 16 is out of range; use 1 to 8");
+}
+
 TEST(ImageSize, NeedsEightPixelsAfterTheStem) {
   EXPECT_EQ(size_refusal(Stem::kCifar, 8, 8), "accepted");
   EXPECT_EQ(size_refusal(Stem::kPathology, 29, 29), "accepted");  // 29 -> 15 -> 8

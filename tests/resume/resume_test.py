@@ -114,30 +114,32 @@ def main():
     options.add_argument("--seed", type=int, default=1)
     arguments = options.parse_args()
     dice = random.Random(arguments.seed)
-    for executor, optimizers in (("fused", ("adas", "sgd")), ("composed", ("adas",))):
-        for optimizer in optimizers:
-            with tempfile.TemporaryDirectory() as folder:
-                subprocess.run([arguments.program, "data", "synth", os.path.join(folder, "data"), "--size", "32",
-                                "--train", "96", "--valid", "16", "--test", "16"], check=True, capture_output=True)
-                extra = ["--optimizer", optimizer, "--lr", "0.1", "--executor", executor]
-                if arguments.command == "search":
-                    extra += ["--order", "2" if optimizer == "sgd" else "1"]
-                runs = Runs(os.path.abspath(arguments.program), arguments.command, folder, extra)
-                started = time.monotonic()
-                runs.finish("whole")
-                duration = time.monotonic() - started
-                whole = runs.outcome("whole")
-                kills = arguments.kills if executor == "fused" else max(2, arguments.kills // 5)
-                kill_and_resume(runs, "killed", kills, duration, dice)
-                runs.finish("killed")
-                compare(whole, runs.outcome("killed"), f"{executor}, {optimizer}: killed {kills} times")
-                polite_stops(runs, "stopped", duration)
-                runs.finish("stopped")
-                compare(whole, runs.outcome("stopped"), f"{executor}, {optimizer}: stopped by signals")
-                if executor == "fused":
-                    runs.finish("one-thread", "1")
-                    compare(whole, runs.outcome("one-thread"), f"{executor}, {optimizer}: one thread")
-                print(f"{executor}, {optimizer}: same bits after {kills} kills, 3 signals")
+    cases = [("fused", "adas", []), ("fused", "sgd", []), ("composed", "adas", [])]
+    if arguments.command == "search":
+        cases.append(("composed", "sgd", ["--partial-channels", "2"]))
+    for executor, optimizer, more in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run([arguments.program, "data", "synth", os.path.join(folder, "data"), "--size", "32",
+                            "--train", "96", "--valid", "16", "--test", "16"], check=True, capture_output=True)
+            extra = ["--optimizer", optimizer, "--lr", "0.1", "--executor", executor, *more]
+            if arguments.command == "search":
+                extra += ["--order", "2" if optimizer == "sgd" else "1"]
+            runs = Runs(os.path.abspath(arguments.program), arguments.command, folder, extra)
+            started = time.monotonic()
+            runs.finish("whole")
+            duration = time.monotonic() - started
+            whole = runs.outcome("whole")
+            kills = arguments.kills if executor == "fused" else max(2, arguments.kills // 5)
+            kill_and_resume(runs, "killed", kills, duration, dice)
+            runs.finish("killed")
+            compare(whole, runs.outcome("killed"), f"{executor}, {optimizer}: killed {kills} times")
+            polite_stops(runs, "stopped", duration)
+            runs.finish("stopped")
+            compare(whole, runs.outcome("stopped"), f"{executor}, {optimizer}: stopped by signals")
+            if executor == "fused":
+                runs.finish("one-thread", "1")
+                compare(whole, runs.outcome("one-thread"), f"{executor}, {optimizer}: one thread")
+            print(f"{' '.join([executor, optimizer, *more])}: same bits after {kills} kills, 3 signals")
     return 0
 
 
