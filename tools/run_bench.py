@@ -40,6 +40,8 @@ ROWS = [
      PATHOLOGY + ["--batch", "32"]),
     ("training step; DARTS_ADP_N4, C 36, L 4, 136 px, batch 16", "train-step", DERIVED + ["--size", "136", "--batch", "16"]),
     ("training step; DARTS_ADP_N4, C 36, L 4, 272 px, batch 8", "train-step", DERIVED + ["--size", "272", "--batch", "8"]),
+    ("training step; the same, 136 px, batch 96", "train-step", DERIVED + ["--size", "136", "--batch", "96"]),
+    ("training step; the same, 272 px, batch 96", "train-step", DERIVED + ["--size", "272", "--batch", "96"]),
 ]
 COMPOSED = [
     ("CIFAR stem, C 16, L 8, N 4, 32 px, batch 16", CIFAR + ["--batch", "16"]),
