@@ -100,7 +100,12 @@ void AuxiliaryHead::backward(const Context& context, const at::Tensor& gradient)
   const at::Tensor pixels = found[0].permute({0, 2, 3, 1}).contiguous();
   const auto channels = static_cast<std::size_t>(pixels.size(3));
   const float* from = pixels.data_ptr<float>();
+  context.memory.starting.clear();
+  for (const std::size_t state : context.plan.auxiliary) {
+    start_gradient(context, state);
+  }
   context.for_each_image([&](int image, int, Workspace&) {
+    zero_started(context, image);
     for_each_state(context.plan, [&](const State& state, int first) {
       const kernels::MapShape& shape = state.value.shape;
       float* to = context.image_of(state.gradient, image);

@@ -183,12 +183,16 @@ void sum_pool_coefficients(const Context& context, const PoolUnit& pool) {
 }
 
 /// Step 1.
-void complete_gradient(const Context& context, const State& state) {
+void complete_gradient(const Context& context, std::size_t number) {
+  const State& state = context.plan.states[number];
+  context.memory.starting.clear();
+  start_gradient(context, number);
   for (const PoolUnit& pool : state.pools) {
     sum_pool_coefficients(context, pool);
   }
   context.for_each_image([&](int image, int chunk, Workspace& workspace) {
     zero_partials(context, image, chunk, state.firsts_partial);
+    zero_started(context, image);
     firsts_backward(context, state, image, chunk, workspace);
     for (const PoolUnit& pool : state.pools) {
       pool_backward(context, state, pool, image, workspace);
@@ -257,8 +261,13 @@ void run_incoming(const Context& context, const State& state) {
 
 /// Step 3.
 void run_product(const Context& context, const GatherUnit& unit, std::size_t floats) {
+  context.memory.starting.clear();
+  for (const Source& source : unit.sources) {
+    start_gradient(context, source.state);
+  }
   context.for_each_image([&](int image, int chunk, Workspace& workspace) {
     zero_partials(context, image, chunk, floats);
+    zero_started(context, image);
     product_backward(context, unit, image, chunk, workspace);
   });
   unpack_gradient(context, unit);
@@ -266,13 +275,28 @@ void run_product(const Context& context, const GatherUnit& unit, std::size_t flo
 
 }  // namespace
 
+void start_gradient(const Context& context, std::size_t state) {
+  Memory& memory = context.memory;
+  if (memory.wants_gradient[state] && !memory.has_gradient[state]) {
+    memory.has_gradient[state] = true;
+    memory.starting.push_back(state);
+  }
+}
+
+void zero_started(const Context& context, int image) {
+  for (const std::size_t state : context.memory.starting) {
+    const Slab& gradient = context.plan.states[state].gradient;
+    std::fill_n(context.image_of(gradient, image), gradient.shape.floats(), 0.0F);
+  }
+}
+
 void run_backward(const Context& context) {
   for (std::size_t s = context.plan.states.size() - 1; s > 0; --s) {
     const State& state = context.plan.states[s];
     if (!context.memory.wants_gradient[s]) {
       continue;
     }
-    complete_gradient(context, state);
+    complete_gradient(context, s);
     if (!state.incoming.empty()) {
       run_incoming(context, state);
     }

@@ -129,7 +129,7 @@ class FusedExecutor : public Executor {
     edge_gradient_.assign(edge_weights_.size(), 0.0);
     const fused::Context context = make_context(weight_gradient);
     mark_wanted(context);
-    zero_gradients(context);
+    zero_sums(context);
     const at::Tensor wanted_logits = gradient.main.to(at::kFloat).contiguous();
     head_backward(context, wanted_logits.data_ptr<float>(), weight_gradient);
     if (gradient.auxiliary.defined()) {
@@ -261,7 +261,12 @@ class FusedExecutor : public Executor {
         });
       }
     }
+    memory_.starting.clear();
+    for (const std::size_t s : plan_->head) {
+      fused::start_gradient(context, s);
+    }
     context.for_each_image([&](int image, int, fused::Workspace&) {
+      fused::zero_started(context, image);
       float* gradient = feature_gradient_.data() + static_cast<std::size_t>(image) * floats;
       for (const std::size_t s : plan_->head) {
         const fused::Slab& slab = plan_->states[s].gradient;
@@ -274,9 +279,11 @@ class FusedExecutor : public Executor {
     });
   }
 
-  /// A state wants its gradient when something that is asked for lies in it or before it.
+  /// Before anything is added. A state wants its gradient when something that is asked for lies in
+  /// it or before it.
   void mark_wanted(const fused::Context& context) {
     std::vector<bool>& wants = memory_.wants_gradient;
+    std::fill(memory_.has_gradient.begin(), memory_.has_gradient.end(), false);
     for (std::size_t s = 1; s < plan_->states.size(); ++s) {
       const fused::State& state = plan_->states[s];
       const auto& made_by = state.made_by;
@@ -286,18 +293,9 @@ class FusedExecutor : public Executor {
     }
   }
 
-  void zero_gradients(const fused::Context& context) {
-    context.for_each_image([&](int image, int chunk, fused::Workspace&) {
-      if (image == context.first_image(chunk)) {
-        std::fill_n(context.sums(chunk), plan_->slots, 0.0F);
-      }
-      for (std::size_t s = 1; s < plan_->states.size(); ++s) {
-        const fused::Slab& slab = plan_->states[s].gradient;
-        if (memory_.wants_gradient[s]) {
-          std::fill_n(context.image_of(slab, image), slab.shape.floats(), 0.0F);
-        }
-      }
-    });
+  void zero_sums(const fused::Context& context) {
+    std::fill_n(memory_.partials.sums.data(),
+                static_cast<std::size_t>(memory_.partials.chunks) * context.plan.slots, 0.0F);
   }
 
   const NetworkLayout& layout_;

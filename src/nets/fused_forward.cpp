@@ -205,6 +205,8 @@ void Memory::prepare(const Plan& plan, int threads) {
     workspace.sources.reserve(most_terms);
   }
   wants_gradient.assign(plan.states.size(), false);
+  has_gradient.assign(plan.states.size(), false);
+  starting.reserve(plan.states.size());
 }
 
 void run_forward(const Context& context) {

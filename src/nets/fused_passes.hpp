@@ -36,6 +36,8 @@ struct Memory {
   std::vector<Workspace> workspaces;
   std::vector<bool>
       wants_gradient;  ///< per state: it depends on something whose gradient is asked for
+  std::vector<bool> has_gradient;  ///< per state: somebody has added to its gradient in this pass
+  std::vector<std::size_t> starting;  ///< states whose gradient the running phase adds to first
 
   void prepare(const Plan& plan, int threads);
 };
@@ -93,11 +95,15 @@ void gather_sources(const Context& context, const GatherUnit& unit, int image, b
 void load_patches(const NetworkLayout& layout, const Plan& plan, const at::Tensor& images,
                   int image, float* to);
 
+/// Whoever adds to a state's gradient first zeroes it, image by image, while it is in cache. A
+/// phase that adds to a state calls `start_gradient` before it and `zero_started` for each image.
+void start_gradient(const Context& context, std::size_t state);
+void zero_started(const Context& context, int image);
+
 /// Runs every state; the patches of the images lie in states[0] already.
 void run_forward(const Context& context);
 
-/// Runs every state in reverse; the gradients of the head's states were added already, all others
-/// are zero.
+/// Runs every state in reverse; the gradients of the head's states were added already.
 void run_backward(const Context& context);
 
 }  // namespace probedarts::nets::fused
