@@ -130,11 +130,16 @@ void scatter(const GatherShape& shape, std::span<const GatherSource> sources, in
   });
 }
 
-/// A source that lies in memory as the tile would.
+/// A source that lies in memory as the tile would, from row `down` on.
 bool is_tile(const GatherShape& shape, std::span<const GatherSource> sources) {
-  return sources.size() == 1 && shape.rectify == Rectify::kNo && sources[0].stride == 1 &&
-         sources[0].down == 0 && sources[0].right == 0 &&
-         sources[0].shape.width == shape.out.width && sources[0].shape.height == shape.out.height;
+  const GatherSource& only = sources.front();
+  return sources.size() == 1 && shape.rectify == Rectify::kNo && only.stride == 1 &&
+         only.right == 0 && only.shape.width == shape.out.width && only.down >= 0 &&
+         only.down + shape.out.height <= only.shape.height;
+}
+const float* first_of_tile(const GatherSource& source) {
+  return source.values +
+         static_cast<std::ptrdiff_t>(source.down) * source.shape.width * source.shape.channels;
 }
 
 void gathered_forward_of(const GatherShape& shape, std::span<const GatherSource> sources,
@@ -147,7 +152,7 @@ void gathered_forward_of(const GatherShape& shape, std::span<const GatherSource>
     const int pixels = std::min(kGatherPixels, total - first);
     const float* tile = scratch;
     if (plain) {
-      tile = sources[0].values + static_cast<std::ptrdiff_t>(first) * shape.depth;
+      tile = first_of_tile(sources[0]) + static_cast<std::ptrdiff_t>(first) * shape.depth;
     } else {
       gather(shape, sources, first, pixels, scratch);
     }
@@ -180,7 +185,7 @@ void gathered_backward_of(const GatherShape& shape, std::span<const GatherSource
   for (int first = 0; first < total; first += kGatherPixels) {
     const int pixels = std::min(kGatherPixels, total - first);
     if (plain) {
-      tile = sources[0].values + static_cast<std::ptrdiff_t>(first) * shape.depth;
+      tile = first_of_tile(sources[0]) + static_cast<std::ptrdiff_t>(first) * shape.depth;
     } else {
       gather(shape, sources, first, pixels, scratch);
     }

@@ -19,7 +19,7 @@ struct WindowSpan {
 };
 
 WindowSpan window_at(const PoolShape& shape, int row, int column) {
-  const int top = row * shape.stride - 1;
+  const int top = (shape.first_row + row) * shape.stride - 1;
   const int left = column * shape.stride - 1;
   return {std::max(top, 0), std::min(top + 3, shape.in.height), std::max(left, 0),
           std::min(left + 3, shape.in.width)};

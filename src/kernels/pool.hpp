@@ -10,7 +10,8 @@ namespace probedarts::kernels {
 /// \param out  extents = strided_extent(in extents, stride).
 struct PoolShape {
   MapShape in, out;
-  int stride;  ///< 1 or 2
+  int stride;         ///< 1 or 2
+  int first_row = 0;  ///< of the whole output, where `out` is a band of its rows (forward only)
 };
 
 /// \param moments  of y, added to; or null.

@@ -201,6 +201,22 @@ TEST_P(FusedExecutor, AgreesWhenNothingIsWanted) {
   expect_agreement(Mode::kEvaluate, Wanted::kNothing);
 }
 
+TEST_P(FusedExecutor, InfersTheSameBitsWhenThreadsShareAnImage) {
+  const Case& shape = GetParam();
+  const NetworkLayout layout = lay_out(shape.spec);
+  NetworkState state = initial_state(layout, Precision::kFloat32, 3);
+  const at::Tensor images = normal({2, 3, shape.height, shape.width}, "images");
+  const auto logits = [&](int threads) {
+    return make_fused_executor(layout, threads)
+        ->forward(state, images, {Mode::kEvaluate, Wanted::kNothing})
+        .main;
+  };
+  const at::Tensor one = logits(1);
+  EXPECT_TRUE(logits(2).equal(one));  // an image for each thread
+  EXPECT_TRUE(logits(3).equal(one));  // bands of rows
+  EXPECT_TRUE(logits(40).equal(one)) << "more bands than rows";
+}
+
 TEST_P(FusedExecutor, GivesTheSameBitsForAnyNumberOfThreads) {
   const Case& shape = GetParam();
   const NetworkLayout layout = lay_out(shape.spec);

@@ -206,51 +206,82 @@ void Inference::fold(Prepared& prepared, const NetworkState& state,
   }
 }
 
-void Inference::run_state(const Prepared& prepared, const State& state,
-                          Workspace& workspace) const {
+template <typename Body>
+void Inference::in_bands(Workspace& workspace, int height, const Body& body) {
+  if (!workspace.shared) {
+    body(0, height, workspace);
+    return;
+  }
+  const int bands = std::min(height, threads_.threads());
+  threads_.run(bands, [&](int band, int thread) {
+    const int first = band * height / bands;
+    body(first, (band + 1) * height / bands - first, workspaces_[static_cast<std::size_t>(thread)]);
+  });
+}
+
+void Inference::run_state(const Prepared& prepared, const State& state, Workspace& workspace) {
   const Plan& plan = prepared.plan;
   const Coefficients& coefficients = prepared.coefficients;
   const auto at = [&](const Slab& slab) { return workspace.arena.data() + slab.offset; };
+  const auto row_of = [](const kernels::MapShape& shape, int row) {
+    return static_cast<std::ptrdiff_t>(row) * shape.width * shape.channels;
+  };
   const auto product = [&](const GatherUnit& unit, const float* bias, float* y) {
-    workspace.sources.clear();
-    for (const Source& source : unit.sources) {
-      const Slab& from = plan.states[source.state].value;
-      workspace.sources.push_back(
-          {at(from), nullptr, from.shape, source.stride, source.down, source.right});
-    }
-    kernels::gathered_forward(unit.shape, workspace.sources, prepared.packed.data() + unit.weights,
-                              bias, workspace.scratch.data(), y, nullptr);
+    in_bands(workspace, unit.shape.out.height, [&](int first, int rows, Workspace& mine) {
+      mine.sources.clear();
+      for (const Source& source : unit.sources) {
+        const Slab& from = plan.states[source.state].value;
+        mine.sources.push_back({at(from), nullptr, from.shape, source.stride,
+                                source.down + first * source.stride, source.right});
+      }
+      kernels::GatherShape band = unit.shape;
+      band.out.height = rows;
+      kernels::gathered_forward(band, mine.sources, prepared.packed.data() + unit.weights, bias,
+                                mine.scratch.data(), y + row_of(band.out, first), nullptr);
+    });
   };
   const auto block = [&](const BlockUnit& unit, const kernels::PaddedImage& padded) {
     const float* packed = prepared.packed.data();
-    kernels::block_forward(
-        unit.shape, padded,
-        {packed + unit.depthwise, packed + unit.pointwise, packed + unit.pointwise_transposed},
-        workspace.scratch.data(), at(unit.y), nullptr);
+    in_bands(workspace, unit.shape.out.height, [&](int first, int rows, Workspace& mine) {
+      kernels::BlockShape band = unit.shape;
+      band.out.height = rows;
+      kernels::PaddedImage from = padded;
+      from.first += first * band.stride * padded.pitch();
+      kernels::block_forward(
+          band, from,
+          {packed + unit.depthwise, packed + unit.pointwise, packed + unit.pointwise_transposed},
+          mine.scratch.data(), at(unit.y) + row_of(band.out, first), nullptr);
+    });
   };
+  const kernels::MapShape& shape = state.value.shape;
   if (state.made_by) {
     product(*state.made_by, coefficients.shift.data() + state.shift, at(state.value));
   } else {
-    workspace.mix_terms.clear();
-    for (const Term& term : state.terms) {
-      workspace.mix_terms.push_back(
-          {at(term.values), coefficients.scale.data() + plan.sites[term.site].slot});
-    }
-    const kernels::MapShape& shape = state.value.shape;
-    kernels::mix(workspace.mix_terms, coefficients.shift.data() + state.shift,
-                 static_cast<int>(shape.pixels()), shape.channels, kernels::Into::kAssign,
-                 at(state.value));
+    in_bands(workspace, shape.height, [&](int first, int rows, Workspace& mine) {
+      mine.mix_terms.clear();
+      for (const Term& term : state.terms) {
+        mine.mix_terms.push_back({at(term.values) + row_of(shape, first),
+                                  coefficients.scale.data() + plan.sites[term.site].slot});
+      }
+      kernels::mix(mine.mix_terms, coefficients.shift.data() + state.shift, rows * shape.width,
+                   shape.channels, kernels::Into::kAssign, at(state.value) + row_of(shape, first));
+    });
   }
   for (const PoolUnit& unit : state.pools) {
     const auto pool =
         unit.primitive == space::Primitive::kMaxPool3x3 ? kernels::max_pool : kernels::average_pool;
-    pool(unit.shape, at(state.value), at(unit.y), nullptr);
+    in_bands(workspace, unit.shape.out.height, [&](int first, int rows, Workspace&) {
+      kernels::PoolShape band = unit.shape;
+      band.out.height = rows;
+      band.first_row = first;
+      pool(band, at(state.value), at(unit.y) + row_of(band.out, first), nullptr);
+    });
   }
   for (const GatherUnit& unit : state.reduces) {
     product(unit, nullptr, at(unit.y));
   }
   if (!state.firsts.empty()) {
-    const kernels::PaddedImage padded{workspace.padded.data(), state.value.shape, state.border};
+    const kernels::PaddedImage padded{workspace.padded.data(), shape, state.border};
     kernels::rectify_padded(at(state.value), nullptr, nullptr, padded);
     for (const BlockUnit& unit : state.firsts) {
       block(unit, padded);
@@ -266,7 +297,7 @@ void Inference::run_state(const Prepared& prepared, const State& state,
   }
 }
 
-void Inference::run_image(const Prepared& prepared, Workspace& workspace) const {
+void Inference::run_image(const Prepared& prepared, Workspace& workspace) {
   for (std::size_t s = 1; s < prepared.plan.states.size(); ++s) {
     run_state(prepared, prepared.plan.states[s], workspace);
   }
@@ -309,13 +340,22 @@ at::Tensor Inference::logits(const NetworkState& state, std::span<const double> 
   const auto batch = static_cast<int>(images.size(0));
   at::Tensor result = at::empty({batch, layout_.spec.classes}, at::kFloat);
   float* rows = result.data_ptr<float>();
-  threads_.run(batch, [&](int image, int thread) {
-    Workspace& workspace = workspaces_[static_cast<std::size_t>(thread)];
+  const auto run = [&](int image, Workspace& workspace) {
     load_patches(layout_, prepared.plan, images, image,
                  workspace.arena.data() + prepared.plan.states[0].value.offset);
     run_image(prepared, workspace);
     classify(prepared, workspace, rows + static_cast<std::ptrdiff_t>(image) * layout_.spec.classes);
-  });
+  };
+  workspaces_.front().shared = batch < threads_.threads();
+  if (workspaces_.front().shared) {
+    for (int image = 0; image < batch; ++image) {
+      run(image, workspaces_.front());
+    }
+  } else {
+    threads_.run(batch, [&](int image, int thread) {
+      run(image, workspaces_[static_cast<std::size_t>(thread)]);
+    });
+  }
   return result;
 }
 

@@ -20,7 +20,9 @@ namespace probedarts::nets::fused {
 /// The network with running statistics and no gradients. Without statistics of the batch no image
 /// waits for another: a thread takes one image through the whole network, in a small arena of its
 /// own whose maps give way to later ones, so that most of it stays in cache and memory does not
-/// grow with the batch. A cell's inputs and the stem have their BN folded into weights and a bias.
+/// grow with the batch. With fewer images than threads all threads share an image, a band of rows
+/// of each map each; every pixel is computed as before, so the bits are the same. A cell's inputs
+/// and the stem have their BN folded into weights and a bias.
 class Inference {
  public:
   /// `layout` and `threads` must outlive this.
@@ -41,6 +43,7 @@ class Inference {
   };
   struct Workspace {
     kernels::FloatBuffer arena, padded, scratch;
+    bool shared = false;  ///< one image for all threads: each output is computed in bands of rows
     std::vector<kernels::MixTerm> mix_terms;
     std::vector<kernels::GatherSource> sources;
     std::vector<float> features;
@@ -48,9 +51,12 @@ class Inference {
 
   Prepared& prepared_for(int height, int width);
   void fold(Prepared& prepared, const NetworkState& state, std::span<const double> edge_weights);
-  void run_image(const Prepared& prepared, Workspace& workspace) const;
-  void run_state(const Prepared& prepared, const State& state, Workspace& workspace) const;
+  void run_image(const Prepared& prepared, Workspace& workspace);
+  void run_state(const Prepared& prepared, const State& state, Workspace& workspace);
   void classify(const Prepared& prepared, Workspace& workspace, float* logits) const;
+  /// Calls body(first row, rows, workspace of the thread) for the bands of `height` rows.
+  template <typename Body>
+  void in_bands(Workspace& workspace, int height, const Body& body);
 
   const NetworkLayout& layout_;
   kernels::ThreadPool& threads_;
