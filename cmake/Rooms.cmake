@@ -57,3 +57,17 @@ function(probedarts_test name)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})
 endfunction()
+
+# probedarts_embed(ROOM kName=file ...) makes page_files.cpp of a room, which carries the files as bytes; its name is in
+# the caller's `page_files`. ROOM/page_files.hpp declares what is in it, in probedarts::ROOM::page_files.
+function(probedarts_embed room)
+  set(output "${CMAKE_CURRENT_BINARY_DIR}/page_files.cpp")
+  set(embed "${PROJECT_SOURCE_DIR}/cmake/EmbedFiles.cmake")
+  list(TRANSFORM ARGN REPLACE "^[^=]+=" "" OUTPUT_VARIABLE files)
+  add_custom_command(OUTPUT "${output}"
+    COMMAND ${CMAKE_COMMAND} "-DOUTPUT=${output}" -DHEADER=${room}/page_files.hpp
+            -DNAMESPACE=probedarts::${room}::page_files "-DFILES=${ARGN}" -P "${embed}"
+    DEPENDS ${files} "${embed}"
+    VERBATIM)
+  set(page_files "${output}" PARENT_SCOPE)
+endfunction()

@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "core/escape.hpp"
+
 namespace probedarts::cli {
 namespace {
 
@@ -55,15 +57,7 @@ std::string csv_line(const std::vector<std::string>& cells) {
   std::string line;
   for (std::size_t c = 0; c < cells.size(); ++c) {
     line += c == 0 ? "" : ",";
-    if (cells[c].find_first_of(",\"\r\n") == std::string::npos) {
-      line += cells[c];
-      continue;
-    }
-    line += '"';
-    for (const char letter : cells[c]) {
-      line += letter == '"' ? "\"\"" : std::string(1, letter);
-    }
-    line += '"';
+    line += csv_field(cells[c]);
   }
   return line + "\n";
 }

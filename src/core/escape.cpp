@@ -48,4 +48,11 @@ std::string json_number(double number) {
   return std::isfinite(number) ? fmt::format("{:.5g}", number) : "null";
 }
 
+std::string csv_field(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
+    return std::string(text);
+  }
+  return "\"" + replaced(std::string(text), '"', "\"\"") + "\"";
+}
+
 }  // namespace probedarts

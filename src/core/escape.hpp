@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -16,5 +17,19 @@ std::string json_text(std::string_view text);
 
 /// A JSON number with five significant digits; null when it is not finite.
 std::string json_number(double number);
+
+/// "[f(0),f(1),...]" of what f writes for each element.
+template <typename Function>
+std::string json_list(std::size_t count, const Function& function) {
+  std::string text = "[";
+  for (std::size_t i = 0; i < count; ++i) {
+    text += i > 0 ? "," : "";
+    text += function(i);
+  }
+  return text + "]";
+}
+
+/// Text as a field of CSV (RFC 4180): quoted where it holds a comma, a quote or the end of a line.
+std::string csv_field(std::string_view text);
 
 }  // namespace probedarts

@@ -34,5 +34,12 @@ TEST(JsonNumber, WritesNullForWhatJsonCannotSay) {
   EXPECT_EQ(json_number(std::numeric_limits<double>::infinity()), "null");
 }
 
+TEST(CsvField, IsQuotedWhereItHasTo) {
+  EXPECT_EQ(csv_field("plain text"), "plain text");
+  EXPECT_EQ(csv_field("a,b"), "\"a,b\"");
+  EXPECT_EQ(csv_field("say \"a\""), "\"say \"\"a\"\"\"");
+  EXPECT_EQ(csv_field("two\r\nlines"), "\"two\r\nlines\"");
+}
+
 }  // namespace
 }  // namespace probedarts

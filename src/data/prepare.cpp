@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/errors.hpp"
+#include "core/escape.hpp"
 #include "core/files.hpp"
 #include "core/interrupt.hpp"
 #include "core/new_folder.hpp"
@@ -257,18 +258,6 @@ class Cutter {
   fs::path folder_;
   std::vector<std::string> stems_;
 };
-
-/// RFC 4180.
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) {
-    return text;
-  }
-  std::string quoted = "\"";
-  for (const char c : text) {
-    quoted += c == '"' ? "\"\"" : std::string(1, c);
-  }
-  return quoted + "\"";
-}
 
 /// Classes of a release with masks that some training tile has; the others cannot be learned.
 std::vector<std::size_t> learnable(const SourceList& list, const std::vector<Cut>& cuts) {

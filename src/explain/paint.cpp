@@ -8,6 +8,7 @@
 #include <opencv2/imgcodecs.hpp>
 #include <opencv2/imgproc.hpp>
 
+#include "core/base64.hpp"
 #include "core/errors.hpp"
 
 namespace probedarts::explain {
@@ -81,22 +82,6 @@ std::string encode_jpeg(const data::Image& image) {
   return {bytes.begin(), bytes.end()};
 }
 
-std::string data_uri(const std::string& jpeg) {
-  constexpr const char* kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string uri = "data:image/jpeg;base64,";
-  uri.reserve(uri.size() + 4 * (jpeg.size() / 3 + 1));
-  for (std::size_t i = 0; i < jpeg.size(); i += 3) {
-    const std::size_t given = std::min<std::size_t>(3, jpeg.size() - i);
-    std::uint32_t bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) {
-      bits = (bits << 8) | (k < given ? static_cast<unsigned char>(jpeg[i + k]) : 0U);
-    }
-    for (std::size_t k = 0; k < 4; ++k) {
-      uri += k <= given ? kDigits[(bits >> (18 - 6 * k)) & 63U] : '=';
-    }
-  }
-  return uri;
-}
+std::string data_uri(const std::string& jpeg) { return "data:image/jpeg;base64," + base64(jpeg); }
 
 }  // namespace probedarts::explain

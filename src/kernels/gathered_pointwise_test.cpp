@@ -113,6 +113,20 @@ class GatheredPointwise : public testing::TestWithParam<std::tuple<std::string, 
     }
     return packed;
   }
+
+  /// Adds to `gradients_`. \returns  the gradient of the weights, [out][depth], padded.
+  FloatBuffer backward(const PlainMap& dy) {
+    const FloatBuffer g = padded_map(dy);
+    const auto channels = static_cast<std::size_t>(shape_.out.channels);
+    FloatBuffer one = zeros(channels);
+    std::fill_n(one.data(), channels, 1.0F);
+    const FloatBuffer zero = zeros(channels);
+    FloatBuffer packed = zeros(static_cast<std::size_t>(shape_.depth) * channels);
+    gathered_backward(shape_, sources_, packed_weights(true).data(),
+                      {g.data(), g.data(), one.data(), zero.data(), zero.data()}, scratch_.data(),
+                      packed.data());
+    return packed;
+  }
 };
 
 TEST_P(GatheredPointwise, ForwardEqualsPlainLoops) {
@@ -153,15 +167,7 @@ TEST_P(GatheredPointwise, BackwardEqualsPlainLoops) {
       dx_[map].at(iy, ix, c) += passes ? back : 0.0;
     }
   });
-  const FloatBuffer g = padded_map(dy);
-  const auto channels = static_cast<std::size_t>(shape_.out.channels);
-  FloatBuffer one = zeros(channels);
-  std::fill_n(one.data(), channels, 1.0F);
-  const FloatBuffer zero = zeros(channels);
-  FloatBuffer packed = zeros(static_cast<std::size_t>(shape_.depth) * channels);
-  gathered_backward(shape_, sources_, packed_weights(true).data(),
-                    {g.data(), g.data(), one.data(), zero.data(), zero.data()}, scratch_.data(),
-                    packed.data());
+  const FloatBuffer packed = backward(dy);
   for (std::size_t map = 0; map < x_.size(); ++map) {
     EXPECT_LT(distance(gradients_[map].data(), dx_[map].values, case_.channels), kTolerance);
   }
@@ -195,15 +201,7 @@ TEST_P(GatheredPointwise, GradientsEqualFiniteDifferences) {
     });
     return sum;
   };
-  const auto channels = static_cast<std::size_t>(shape_.out.channels);
-  const FloatBuffer g = padded_map(dy);
-  FloatBuffer one = zeros(channels);
-  std::fill_n(one.data(), channels, 1.0F);
-  const FloatBuffer zero = zeros(channels);
-  FloatBuffer packed = zeros(static_cast<std::size_t>(shape_.depth) * channels);
-  gathered_backward(shape_, sources_, packed_weights(true).data(),
-                    {g.data(), g.data(), one.data(), zero.data(), zero.data()}, scratch_.data(),
-                    packed.data());
+  const FloatBuffer packed = backward(dy);
   // A sum of a few hundred products of unit size in float32, as above; every 97th variable.
   constexpr double kClose = 1e-4;
   constexpr std::size_t kEvery = 97;

@@ -43,13 +43,14 @@ NetworkDescription of_cells(const NetworkOptions& options, space::Genotype genot
                             bool auxiliary) {
   check_choice("stem", options.stem, {"pathology", "cifar"});
   NetworkDescription description;
-  description.spec = {*space::stem_named(options.stem),
-                      options.channels,
-                      options.cells,
-                      genotype.nodes(),
-                      classes,
-                      std::move(genotype),
-                      auxiliary};
+  space::NetworkSpec& spec = description.spec;
+  spec.stem = *space::stem_named(options.stem);
+  spec.channels = options.channels;
+  spec.cells = options.cells;
+  spec.nodes = genotype.nodes();
+  spec.classes = classes;
+  spec.genotype = std::move(genotype);
+  spec.auxiliary = auxiliary;
   return description;
 }
 

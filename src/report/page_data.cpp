@@ -13,23 +13,10 @@ namespace {
 
 constexpr std::array<const char*, 2> kKinds = {"normal", "reduce"};
 
-/// "[f(0),f(1),...]"
-template <class Function>
-std::string list(std::size_t count, Function function) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < count; ++i) {
-    if (i > 0) {
-      text += ',';
-    }
-    text += function(i);
-  }
-  return text + "]";
-}
-
 /// A series over epochs.
 template <class Function>
 std::string over_epochs(const Run& run, Function function) {
-  return list(run.epochs.size(), [&](std::size_t i) { return function(run.epochs[i]); });
+  return json_list(run.epochs.size(), [&](std::size_t i) { return function(run.epochs[i]); });
 }
 
 /// {"normal": f(0), "reduce": f(1)}
@@ -44,7 +31,7 @@ std::string number_or_null(const std::optional<int>& number) {
 }
 
 std::string genes_json(const space::CellGenotype& cell) {
-  return list(cell.genes.size(), [&](std::size_t i) {
+  return json_list(cell.genes.size(), [&](std::size_t i) {
     return fmt::format("[{},{}]", static_cast<int>(cell.genes[i].primitive), cell.genes[i].from);
   });
 }
@@ -69,19 +56,20 @@ std::vector<std::size_t> drawn_layers(const Run& run) {
 std::string probe_json(const Run& run, const std::vector<std::size_t>& drawn) {
   std::string text = "{";
   for (std::size_t s = 0; s < kProbeSeries.size(); ++s) {
-    text += fmt::format(
-        "{}\"{}\":{}", s > 0 ? "," : "", kProbeSeries[s], list(drawn.size(), [&](std::size_t i) {
-          return over_epochs(
-              run, [&](const Epoch& epoch) { return json_number(epoch.probe[s][drawn[i]]); });
-        }));
+    text += fmt::format("{}\"{}\":{}", s > 0 ? "," : "", kProbeSeries[s],
+                        json_list(drawn.size(), [&](std::size_t i) {
+                          return over_epochs(run, [&](const Epoch& epoch) {
+                            return json_number(epoch.probe[s][drawn[i]]);
+                          });
+                        }));
   }
   return text + "}";
 }
 
 std::string alpha_json(const Run& run) {
   return per_kind([&](std::size_t kind) {
-    return list(run.epochs.front().architecture->softmax[kind].size(), [&](std::size_t edge) {
-      return list(space::kPrimitiveCount, [&](std::size_t primitive) {
+    return json_list(run.epochs.front().architecture->softmax[kind].size(), [&](std::size_t edge) {
+      return json_list(space::kPrimitiveCount, [&](std::size_t primitive) {
         return over_epochs(run, [&](const Epoch& epoch) {
           return json_number(epoch.architecture->softmax[kind][edge][primitive]);
         });
@@ -92,7 +80,7 @@ std::string alpha_json(const Run& run) {
 
 std::string collapse_json(const Run& run) {
   return per_kind([&](std::size_t kind) {
-    return list(kCollapseSignals.size(), [&](std::size_t signal) {
+    return json_list(kCollapseSignals.size(), [&](std::size_t signal) {
       return over_epochs(run, [&](const Epoch& epoch) {
         return json_number(epoch.architecture->collapse[kind][signal]);
       });
@@ -102,7 +90,7 @@ std::string collapse_json(const Run& run) {
 
 /// One [[epoch, value], ...] for each of kExtraProbes: not every epoch measures them.
 std::string extra_json(const Run& run) {
-  return list(kExtraProbes.size(), [&](std::size_t probe) {
+  return json_list(kExtraProbes.size(), [&](std::size_t probe) {
     std::string points;
     for (const Epoch& epoch : run.epochs) {
       if (epoch.extra[probe]) {
@@ -131,7 +119,7 @@ std::string architecture_json(const Run& run) {
 std::string run_json(const Run& run, const std::string& name) {
   const std::vector<std::size_t> drawn = drawn_layers(run);
   const std::string layer_rates =
-      !run.has_layer_rates() ? std::string("null") : list(drawn.size(), [&](std::size_t i) {
+      !run.has_layer_rates() ? std::string("null") : json_list(drawn.size(), [&](std::size_t i) {
         return over_epochs(
             run, [&](const Epoch& epoch) { return json_number(epoch.lr_layers[drawn[i]]); });
       });
@@ -141,7 +129,7 @@ std::string run_json(const Run& run, const std::string& name) {
       json_text(optimizer_name(run)), split_json(run, &Epoch::train),
       split_json(run, &Epoch::valid),
       over_epochs(run, [](const Epoch& epoch) { return json_number(epoch.lr_schedule); }),
-      list(drawn.size(), [&](std::size_t i) { return layer_json(run.layers[drawn[i]]); }));
+      json_list(drawn.size(), [&](std::size_t i) { return layer_json(run.layers[drawn[i]]); }));
   text += fmt::format(R"("lr_layers":{},"probe":{},"extra":{},{}}})", layer_rates,
                       probe_json(run, drawn), extra_json(run), architecture_json(run));
   return text;
@@ -159,7 +147,7 @@ std::string layer_json(const Layer& layer) {
 }
 
 std::string primitives_json() {
-  return list(space::kPrimitiveCount, [](std::size_t i) {
+  return json_list(space::kPrimitiveCount, [](std::size_t i) {
     const space::PrimitiveInfo& info = space::kPrimitives[i];
     return fmt::format(R"({{"name":"{}","short":"{}","free":{}}})", info.name, info.short_name,
                        info.parameter_free);
@@ -167,9 +155,9 @@ std::string primitives_json() {
 }
 
 std::string page_data(const std::vector<Run>& runs, const std::vector<std::string>& names) {
-  return fmt::format(R"({{"styles":{},"primitives":{},"runs":{}}})", styles_json(),
-                     primitives_json(),
-                     list(runs.size(), [&](std::size_t i) { return run_json(runs[i], names[i]); }));
+  return fmt::format(
+      R"({{"styles":{},"primitives":{},"runs":{}}})", styles_json(), primitives_json(),
+      json_list(runs.size(), [&](std::size_t i) { return run_json(runs[i], names[i]); }));
 }
 
 }  // namespace probedarts::report

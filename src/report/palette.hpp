@@ -51,7 +51,13 @@ inline constexpr std::array<PrimitiveStyle, space::kPrimitiveCount> kPrimitiveSt
     {3, {0, 0}},  // dil 5x5
 }};
 
-/// {"lines": [{"color": [light, dark], "dash": [], "marker": ""}, ...], "primitives": [...]}, what
+/// Lines beyond the styles take them again with another dash: on, off, ... in px, one for each
+/// turn. A line that is dashed for itself is a turn ahead.
+inline constexpr std::array<std::array<int, 4>, 4> kTurnDashes = {
+    {{0, 0, 0, 0}, {6, 4, 0, 0}, {2, 3, 0, 0}, {8, 3, 2, 3}}};
+
+/// {"lines": [{"color": [light, dark], "dash": [], "marker": ""}, ...], "primitives": [...],
+/// "turns": [dash, ...]}, what
 /// page/charts.js draws with.
 std::string styles_json();
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "core/base64.hpp"
 #include "core/escape.hpp"
 #include "report/page_data.hpp"
 #include "report/palette.hpp"
@@ -16,18 +17,8 @@ namespace {
 
 constexpr std::size_t kMostSearchBytes = 8'000'000;  // a page that opens at once
 
-/// "[f(0),f(1),...]"
-std::string list(std::size_t count, const auto& function) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < count; ++i) {
-    text += i > 0 ? "," : "";
-    text += function(i);
-  }
-  return text + "]";
-}
-
 std::string numbers(const std::vector<double>& values) {
-  return list(values.size(), [&](std::size_t i) { return json_number(values[i]); });
+  return json_list(values.size(), [&](std::size_t i) { return json_number(values[i]); });
 }
 
 std::string line_json(const Series& line) {
@@ -40,15 +31,15 @@ std::string line_json(const Series& line) {
 std::string plot_json(const Plot& plot) {
   return fmt::format(
       R"({{"x":{},"y":{},"zero":{},"panels":{}}})", json_text(plot.x_label),
-      json_text(plot.y_label), plot.from_zero, list(plot.panels.size(), [&](std::size_t p) {
+      json_text(plot.y_label), plot.from_zero, json_list(plot.panels.size(), [&](std::size_t p) {
         const Panel& panel = plot.panels[p];
-        return fmt::format(
-            R"({{"title":{},"lines":{}}})", json_text(panel.title),
-            list(panel.lines.size(), [&](std::size_t i) { return line_json(panel.lines[i]); }));
+        return fmt::format(R"({{"title":{},"lines":{}}})", json_text(panel.title),
+                           json_list(panel.lines.size(),
+                                     [&](std::size_t i) { return line_json(panel.lines[i]); }));
       }));
 }
 
-/// 16 bits a number, in base 64 (RFC 4648).
+/// 16 bits a number, in base 64.
 class Packer {
  public:
   explicit Packer(std::size_t count) { bytes_.reserve(2 * count); }
@@ -60,23 +51,7 @@ class Packer {
     bytes_ += static_cast<char>(bits >> 8U);
   }
 
-  std::string text() const {
-    constexpr std::string_view kLetters =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    std::string out;
-    out.reserve(4 * (bytes_.size() + 2) / 3);
-    for (std::size_t i = 0; i < bytes_.size(); i += 3) {
-      unsigned group = 0;
-      for (std::size_t k = 0; k < 3; ++k) {
-        group =
-            group << 8U | (i + k < bytes_.size() ? static_cast<unsigned char>(bytes_[i + k]) : 0U);
-      }
-      for (std::size_t k = 0; k < 4; ++k) {
-        out += i + k > bytes_.size() ? '=' : kLetters[group >> (18U - 6U * k) & 63U];
-      }
-    }
-    return out;
-  }
+  std::string text() const { return base64(bytes_); }
 
  private:
   std::string bytes_;
@@ -136,7 +111,8 @@ std::vector<const DrawnSearch*> in_turns(const Searches& searches) {
 
 std::string layers_json(const std::vector<report::Layer>& layers) {
   const std::vector<std::size_t> drawn = drawn_layers(layers);
-  return list(drawn.size(), [&](std::size_t i) { return report::layer_json(layers[drawn[i]]); });
+  return json_list(drawn.size(),
+                   [&](std::size_t i) { return report::layer_json(layers[drawn[i]]); });
 }
 
 std::string searches_json(const Searches& searches, const Plan& plan) {
@@ -160,8 +136,9 @@ std::string searches_json(const Searches& searches, const Plan& plan) {
   }
   return fmt::format(
       R"({{"settings":{},"layers":{},"runs":[{}],"left_out":{}}})",
-      list(plan.rows.size(), [&](std::size_t i) { return json_text(plan.rows[i].name); }),
-      list(searches.layers.size(), [&](std::size_t i) { return layers_json(searches.layers[i]); }),
+      json_list(plan.rows.size(), [&](std::size_t i) { return json_text(plan.rows[i].name); }),
+      json_list(searches.layers.size(),
+                [&](std::size_t i) { return layers_json(searches.layers[i]); }),
       runs, left_out);
 }
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "core/escape.hpp"
 #include "study/tables.hpp"
 
 namespace probedarts::study {
@@ -27,11 +28,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 13> kNetwork
      {"DARTS_ADP_N4", "DARTS-ADP-N4"},
      {"DARTS_ADP_N3", "DARTS-ADP-N3"},
      {"DARTS_ADP_N2", "DARTS-ADP-N2"}}};
-
-std::string base_name(const std::string& data) {
-  const std::filesystem::path path(data);
-  return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
-}
 
 void add_once(std::vector<std::string>& to, const std::string& text) {
   if (std::find(to.begin(), to.end(), text) == to.end()) {

@@ -19,11 +19,6 @@ namespace {
 /// The same for all random cells of one size, wherever they appear.
 constexpr std::uint64_t kRandomCellSeed = 1;
 
-std::string base_name(const std::string& data) {
-  const std::filesystem::path path = std::filesystem::path(data).lexically_normal();
-  return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
-}
-
 /// Names settings by what differs between them.
 class PointNames {
  public:
@@ -426,6 +421,11 @@ class Planner {
 };
 
 }  // namespace
+
+std::string base_name(const std::string& data) {
+  const std::filesystem::path path = std::filesystem::path(data).lexically_normal();
+  return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
+}
 
 std::string_view name_of(TaskKind kind) {
   constexpr std::string_view kNames[] = {"search", "train", "evaluate", "select", "explain"};

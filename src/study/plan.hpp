@@ -60,6 +60,9 @@ Plan make_plan(const Study& study);
 /// The k-th random cell of a size, as text: the same wherever it appears.
 std::string random_cell(int nodes, int k);
 
+/// A data set as tables and figures call it: the last part of its path.
+std::string base_name(const std::string& data);
+
 /// "search", "train", "evaluate", "select" or "explain".
 std::string_view name_of(TaskKind kind);
 

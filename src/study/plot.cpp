@@ -48,11 +48,16 @@ const report::LineStyle& style_of(int style) {
 const char* color_of(int style) { return style_of(style).light; }
 
 /// Dashed for itself, or by the turn through the styles: 8 plain lines, 8 dashed, 8 dotted, ...
-const char* dash_of(const Series& line) {
-  constexpr std::array kDashes = {"", " stroke-dasharray=\"6 4\"", " stroke-dasharray=\"2 3\"",
-                                  " stroke-dasharray=\"8 3 2 3\""};
+std::string dash_of(const Series& line) {
   const std::size_t turn = static_cast<std::size_t>(line.style) / report::kLineStyles.size();
-  return kDashes[(turn + (line.dashed ? 1 : 0)) % kDashes.size()];
+  std::string lengths;
+  for (const int length :
+       report::kTurnDashes[(turn + (line.dashed ? 1 : 0)) % report::kTurnDashes.size()]) {
+    if (length > 0) {
+      lengths += fmt::format("{}{}", lengths.empty() ? "" : " ", length);
+    }
+  }
+  return lengths.empty() ? "" : fmt::format(" stroke-dasharray=\"{}\"", lengths);
 }
 
 std::string text(double x, double y, const char* anchor, const std::string& words) {

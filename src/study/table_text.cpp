@@ -18,17 +18,6 @@ std::string escaped(const std::string& text, TableFormat format) {
   return safe;
 }
 
-std::string csv_field(const std::string& text) {
-  if (text.find_first_of(",\"\n") == std::string::npos) {
-    return text;
-  }
-  std::string quoted = "\"";
-  for (const char letter : text) {
-    quoted += letter == '"' ? "\"\"" : std::string(1, letter);
-  }
-  return quoted + "\"";
-}
-
 std::string percent(double share) { return fmt::format("{:.2f}", 100.0 * share); }
 
 }  // namespace probedarts::study

@@ -10,9 +10,6 @@ enum class TableFormat { kMarkdown, kCsv, kLatex };
 /// would take for a sign is escaped.
 std::string escaped(const std::string& text, TableFormat format);
 
-/// Text as a field of CSV (RFC 4180).
-std::string csv_field(const std::string& text);
-
 /// 0.9673 as "96.73".
 std::string percent(double share);
 

@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "core/escape.hpp"
+
 namespace probedarts::study {
 namespace {
 

@@ -8,6 +8,7 @@ function probeCharts(data) {
   // {color: [light theme, dark theme], dash, marker}: a dash or a marker says the same in grey.
   const PRIMITIVE_STYLES = data.styles.primitives;
   const LINE_STYLES = data.styles.lines;
+  const TURN_DASHES = data.styles.turns;
   const LAYER_DASHES = {3: [1, 4], 4: [], 5: [8, 3], 6: [2, 3], 7: [8, 3, 2, 3]};
   const INPUT_DASH = [4, 2];
   const KIND_WORDS = {normal: "normal", reduce: "reduction"};
@@ -203,7 +204,7 @@ function probeCharts(data) {
     return [...kinds].sort((a, b) => a[0] - b[0]).map(([cell, words]) => [String(cell), `${cell} (${[...words].join(" / ")})`]);
   }
 
-  return {byId, dark, cssColor, PRIMITIVE_STYLES, LINE_STYLES, KIND_WORDS, themed, mix, faded, roundUp, largest, last, brief, edgeName,
+  return {byId, dark, cssColor, PRIMITIVE_STYLES, LINE_STYLES, TURN_DASHES, KIND_WORDS, themed, mix, faded, roundUp, largest, last, brief, edgeName,
     edgesOf, layerName, edgeKey, layerColor, make, canvasIn, points, markerRadii, chartOptions, draw, lineSample, legend,
     fillSelect, inCell, layerDataset, weightDatasets, weightEntries, layerEntries, cellOptions};
 }

@@ -3,12 +3,12 @@
 (() => {
   "use strict";
   const data = JSON.parse(document.getElementById("data").textContent);
-  const {byId, dark, cssColor, LINE_STYLES, themed, faded, roundUp, largest, last, brief, edgeName, edgesOf, layerColor, make,
+  const {byId, dark, cssColor, LINE_STYLES, TURN_DASHES, themed, faded, roundUp, largest, last, brief, edgeName, edgesOf, layerColor, make,
     canvasIn, points, markerRadii, chartOptions, draw, lineSample, legend, fillSelect, inCell, layerDataset, weightDatasets,
     weightEntries, layerEntries, cellOptions} = probeCharts(data);
   const styleOf = (index) => LINE_STYLES[index % LINE_STYLES.length];
-  const DASHES = [[], [6, 4], [2, 3], [8, 3, 2, 3]];  // one for each turn through the styles, as plot.cpp has them
-  const dashOf = (line) => DASHES[(Math.floor(line.style / LINE_STYLES.length) + (line.dashed ? 1 : 0)) % DASHES.length];
+  const turnOf = (line) => Math.floor(line.style / LINE_STYLES.length) + (line.dashed ? 1 : 0);
+  const dashOf = (line) => TURN_DASHES[turnOf(line) % TURN_DASHES.length];
   const withMin = (options, min) => {
     options.scales.y.min = min;
     return options;
