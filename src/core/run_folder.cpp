@@ -64,6 +64,18 @@ void make_folder(const fs::path& path) {
   }
 }
 
+/// Without run.json and without an epoch a run never began (its disk was full, say): nothing is
+/// lost with it.
+void refuse_a_run(const fs::path& path, RunFolder::IfExists if_exists) {
+  const bool begun = fs::exists(path / "run.json") || fs::exists(path / "epochs.jsonl");
+  if (begun && if_exists == RunFolder::IfExists::kRefuse) {
+    throw UserError(
+        fmt::format("run folder '{}' exists; choose another with --out, go on with --resume, or "
+                    "replace it with --force",
+                    path.string()));
+  }
+}
+
 }  // namespace
 
 RunFolder RunFolder::create(const fs::path& path, IfExists if_exists) {
@@ -76,14 +88,10 @@ RunFolder RunFolder::create(const fs::path& path, IfExists if_exists) {
     throw UserError(fmt::format(
         "folder '{}' is not empty and is no run folder; choose another with --out", path.string()));
   }
-  if (occupied && if_exists == IfExists::kRefuse) {
-    throw UserError(
-        fmt::format("run folder '{}' exists; choose another with --out, go on with --resume, or "
-                    "replace it with --force",
-                    path.string()));
-  }
+  refuse_a_run(path, if_exists);
   make_folder(path);
-  const int lock = lock_folder(path);
+  RunFolder folder(path, lock_folder(path));
+  refuse_a_run(path, if_exists);  // once more: it may have been made and finished meanwhile
   if (occupied) {
     for (const char* name : kOwnFiles) {
       if (std::string_view(name) != ".lock") {
@@ -92,7 +100,7 @@ RunFolder RunFolder::create(const fs::path& path, IfExists if_exists) {
     }
   }
   make_folder(path / "checkpoint");
-  return {path, lock};
+  return folder;
 }
 
 RunFolder RunFolder::open(const fs::path& path) {

@@ -76,11 +76,13 @@ TEST(RunFolder, RemovesByForceWhatARunWroteAndNothingElse) {
   EXPECT_TRUE(fs::exists(scratch.path() / "notes.md"));
 }
 
-TEST(RunFolder, ReplacesTheBeginningOfARunWithoutRunJson) {
+TEST(RunFolder, ReplacesWhatARunLeftThatNeverBegan) {
   const ScratchFolder scratch;
+  scratch.write("config.toml", "");
   scratch.write("checkpoint/half");
   scratch.write(".lock", "");
-  EXPECT_NO_THROW(create(scratch.path(), RunFolder::IfExists::kReplace));
+  const RunFolder folder = create(scratch.path(), RunFolder::IfExists::kRefuse);
+  EXPECT_FALSE(fs::exists(scratch.path() / "checkpoint/half"));
 }
 
 TEST(RunFolder, IsLockedWhileItLives) {

@@ -244,7 +244,7 @@ void write_synthetic_dataset(const std::filesystem::path& folder, const SynthOpt
                     "it",
                     folder.string()));
   }
-  std::filesystem::create_directories(folder, error);
+  const bool made = std::filesystem::create_directories(folder, error);
   if (error) {
     throw UserError(fmt::format("{}: the folder cannot be made: {}; check the path",
                                 folder.string(), error.message()));
@@ -258,6 +258,9 @@ void write_synthetic_dataset(const std::filesystem::path& folder, const SynthOpt
     writer.finish();
   } catch (const UserError&) {  // a half-written data set would pass for a whole one
     std::filesystem::remove_all(folder / "images", error);
+    if (made) {
+      std::filesystem::remove(folder, error);
+    }
     throw;
   }
 }

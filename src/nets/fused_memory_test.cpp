@@ -28,11 +28,14 @@ std::atomic<long> allocations{0};
 
 // Every allocation of C++ code in this executable goes through here. Not inlined: GCC would see a
 // free() of what another function's operator new made.
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
+[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t& /*tag*/) noexcept {
   if (counting.load(std::memory_order_relaxed)) {
     allocations.fetch_add(1, std::memory_order_relaxed);
   }
-  if (void* memory = std::malloc(bytes)) {
+  return std::malloc(bytes);
+}
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
+  if (void* memory = operator new(bytes, std::nothrow)) {
     return memory;
   }
   throw std::bad_alloc();
