@@ -56,14 +56,13 @@ HWY_INLINE void product_tile(Rows x, Rows w, Depth depth, const float* start, Mu
       }
       HWY_UNROLL(16)
       for (int p = 0; p < P; ++p) {
-        [[maybe_unused]] const Vector value = broadcast(from[p * x.step + k]);
+        const Vector value = broadcast(from[p * x.step + k]);
         HWY_UNROLL(4)
         for (int v = 0; v < V; ++v) {
           sum[p][v] = hn::MulAdd(value, weight[v], sum[p][v]);
         }
         if constexpr (kHalf) {
-          half[p] = hn::MulAdd(hn::Set(kHalfTag, from[p * x.step + k]),
-                               hn::Load(kHalfTag, row + V * kLanes), half[p]);
+          half[p] = hn::MulAdd(lower_half(value), hn::Load(kHalfTag, row + V * kLanes), half[p]);
         }
       }
     }
@@ -169,14 +168,13 @@ HWY_INLINE void outer_tile(Rows dy, Rows z, int pixels, MutableRows g) {
     }
     HWY_UNROLL(16)
     for (int r = 0; r < R; ++r) {
-      [[maybe_unused]] const Vector left = broadcast(dy.first[p * dy.step + r]);
+      const Vector left = broadcast(dy.first[p * dy.step + r]);
       HWY_UNROLL(4)
       for (int v = 0; v < V; ++v) {
         sum[r][v] = hn::MulAdd(left, value[v], sum[r][v]);
       }
       if constexpr (kHalf) {
-        half[r] = hn::MulAdd(hn::Set(kHalfTag, dy.first[p * dy.step + r]),
-                             hn::Load(kHalfTag, right + V * kLanes), half[r]);
+        half[r] = hn::MulAdd(lower_half(left), hn::Load(kHalfTag, right + V * kLanes), half[r]);
       }
     }
   }

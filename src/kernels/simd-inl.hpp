@@ -35,6 +35,16 @@ HWY_INLINE Vector load(const float* from) { return hn::Load(Tag(), from); }
 HWY_INLINE void store(Vector value, float* to) { hn::Store(value, Tag(), to); }
 HWY_INLINE Vector zero() { return hn::Zero(Tag()); }
 HWY_INLINE Vector broadcast(float value) { return hn::Set(Tag(), value); }
+/// Half of a broadcast value costs nothing, where a second broadcast would take a place among the
+/// multiply-adds: on Zen 4 both run on the same ports. Where there are no halves, the whole.
+template <class AnyVector>
+HWY_INLINE hn::Vec<HalfTag> lower_half(AnyVector value) {
+  if constexpr (kHasHalves) {
+    return hn::LowerHalf(value);
+  } else {
+    return value;
+  }
+}
 /// Stores a vector or half of one, whose other half becomes zero.
 template <class AnyTag>
 HWY_INLINE void store_whole(AnyTag, hn::Vec<AnyTag> value, float* to) {
