@@ -157,7 +157,8 @@ INSTANTIATE_TEST_SUITE_P(
                      testing::Values(PoolCase{1, 1, 3, 1}, PoolCase{1, 1, 16, 2},
                                      PoolCase{7, 5, 18, 1}, PoolCase{7, 5, 18, 2},
                                      PoolCase{8, 12, 36, 2}, PoolCase{2, 3, 33, 1},
-                                     PoolCase{16, 16, 16, 1})));
+                                     PoolCase{16, 16, 16, 1}, PoolCase{1, 9, 16, 2},
+                                     PoolCase{9, 1, 16, 1}, PoolCase{2, 2, 16, 2})));
 
 TEST(MaxPool, GivesATieToTheFirstPixelInReadingOrder) {
   const MapShape map{1, 3, kChannelBlock};
@@ -180,7 +181,9 @@ TEST(MaxPool, LetsNanThrough) {
   FloatBuffer y = zeros(map.floats());
   x.data()[kChannelBlock] = NAN;
   max_pool({map, map, 1}, x.data(), y.data(), nullptr);
-  EXPECT_TRUE(std::isnan(y.data()[0]));
+  for (int pixel = 0; pixel < 3; ++pixel) {
+    EXPECT_TRUE(std::isnan(y.data()[static_cast<std::ptrdiff_t>(pixel) * kChannelBlock])) << pixel;
+  }
   EXPECT_EQ(y.data()[1], 0.0F);
 }
 
