@@ -29,14 +29,15 @@ std::string line_json(const Series& line) {
 }
 
 std::string plot_json(const Plot& plot) {
-  return fmt::format(
-      R"({{"x":{},"y":{},"zero":{},"panels":{}}})", json_text(plot.x_label),
-      json_text(plot.y_label), plot.from_zero, json_list(plot.panels.size(), [&](std::size_t p) {
-        const Panel& panel = plot.panels[p];
-        return fmt::format(R"({{"title":{},"lines":{}}})", json_text(panel.title),
-                           json_list(panel.lines.size(),
-                                     [&](std::size_t i) { return line_json(panel.lines[i]); }));
-      }));
+  return fmt::format(R"({{"x":{},"y":{},"zero":{},"log":{},"bars":{},"panels":{}}})",
+                     json_text(plot.x_label), json_text(plot.y_label), plot.from_zero, plot.log_x,
+                     plot.bars, json_list(plot.panels.size(), [&](std::size_t p) {
+                       const Panel& panel = plot.panels[p];
+                       return fmt::format(R"({{"title":{},"lines":{}}})", json_text(panel.title),
+                                          json_list(panel.lines.size(), [&](std::size_t i) {
+                                            return line_json(panel.lines[i]);
+                                          }));
+                     }));
 }
 
 /// 16 bits a number, in base 64.

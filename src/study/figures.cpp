@@ -1,6 +1,7 @@
 #include "study/figures.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -18,6 +19,7 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr std::size_t kMostPictureBytes = 4'000'000;
+constexpr std::size_t kMostBands = 6;  // more hide each other
 
 json result_of(const Progress& progress, std::size_t task) {
   return progress.states[task] == TaskState::kDone
@@ -110,10 +112,27 @@ class Artist {
     if (!panel.lines.empty()) {
       plot.panels.push_back(std::move(panel));
     }
+    crowded(plot);
     add("figure-5",
         "Test accuracy of the final trainings (mean over runs, bar one standard deviation to each "
         "side) against parameters as trained. Numbers are those of the rows.",
         plot, plot);
+  }
+
+  /// Networks of very different sizes on a logarithmic axis; of many rows bars instead of bands.
+  static void crowded(Plot& plot) {
+    double least = std::numeric_limits<double>::infinity();
+    double most = 0.0;
+    for (const Panel& panel : plot.panels) {
+      plot.bars = plot.bars || panel.lines.size() > kMostBands;
+      for (const Series& line : panel.lines) {
+        for (const double x : line.x) {
+          least = std::min(least, x);
+          most = std::max(most, x);
+        }
+      }
+    }
+    plot.log_x = most >= 8.0 * least;
   }
 
   struct Tested {
@@ -174,10 +193,11 @@ class Artist {
     if (!panel.lines.empty()) {
       plot.panels.push_back(std::move(panel));
     }
+    crowded(plot);
     add("figure-7",
         "Test accuracy at the image sizes of phase resolution against multiply-accumulates: mean "
-        "over runs, band one standard deviation to each side (none for a single run). Numbers are "
-        "those of the rows.",
+        "over runs, band (or bars, of many rows) one standard deviation to each side (none for a "
+        "single run). Numbers are those of the rows.",
         plot, plot);
   }
 

@@ -35,6 +35,29 @@ TEST(RoundTicks, CoverTheRangeInRoundSteps) {
   EXPECT_GE(round_ticks(0.13, 0.87).back(), 0.87);
 }
 
+TEST(LogTicks, CoverTheRangeInOnesTwosAndFives) {
+  using ::testing::DoubleEq;
+  using ::testing::ElementsAre;
+  EXPECT_THAT(log_ticks(0.05, 1.5), ElementsAre(DoubleEq(0.05), DoubleEq(0.1), DoubleEq(0.2),
+                                                DoubleEq(0.5), DoubleEq(1.0), DoubleEq(2.0)));
+  EXPECT_THAT(log_ticks(0.2, 0.2), ElementsAre(DoubleEq(0.2), DoubleEq(0.5)));
+  EXPECT_THAT(log_ticks(3.0, 4e4), ElementsAre(1, 10, 100, 1000, 10000, 100000));
+}
+
+TEST(DrawPlot, PutsPowersOfTenAtEqualDistancesOnALogarithmicAxis) {
+  Plot plot{"t", "x", "y", {{"p", {{"l", {0.1, 1, 10}, {1, 1, 1}, {}, 0}}}}};
+  plot.log_x = true;
+  // The area of the lines is 380 px wide, from 68 px on.
+  EXPECT_THAT(draw_plot_svg(plot), ::testing::HasSubstr("d=\"M68.0 30.0L258.0 30.0L448.0 30.0\""));
+}
+
+TEST(DrawPlot, DrawsBarsInPlaceOfABandWhereItShould) {
+  Plot plot{"t", "x", "y", {{"p", {{"l", {0, 1}, {1, 2}, {0.5, 0.5}, 0}}}}};
+  EXPECT_THAT(draw_plot_svg(plot), ::testing::HasSubstr("<polygon"));
+  plot.bars = true;
+  EXPECT_THAT(draw_plot_svg(plot), ::testing::Not(::testing::HasSubstr("<polygon")));
+}
+
 TEST(DrawPlot, EscapesNamesAndInterruptsLinesWhereThereIsNoNumber) {
   const double nan = std::nan("");
   const std::string svg =

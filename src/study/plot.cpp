@@ -32,9 +32,12 @@ struct Range {
 struct Frame {
   double left, top;  ///< of the panel's area of lines
   std::vector<double> x_ticks, y_ticks;
+  bool log_x;
 
   double x(double value) const {
-    return left + kWidth * (value - x_ticks.front()) / (x_ticks.back() - x_ticks.front());
+    const auto along = [&](double v) { return log_x ? std::log(v) : v; };
+    const double first = along(x_ticks.front());
+    return left + kWidth * (along(value) - first) / (along(x_ticks.back()) - first);
   }
   double y(double value) const {
     return top + kHeight * (y_ticks.back() - value) / (y_ticks.back() - y_ticks.front());
@@ -91,18 +94,26 @@ std::string marker(double x, double y, int style) {
   report_bug("a line style has a marker that plot.cpp cannot draw", __FILE__, __LINE__);
 }
 
-/// A band around a line; around a single point a bar.
-std::string band(const Series& line, const Frame& frame) {
-  if (line.spread.size() == 1) {
-    return line.spread[0] > 0.0
-               ? fmt::format(
-                     "<path d=\"M{0:.1f} {1:.1f}V{2:.1f}M{3:.1f} {1:.1f}h8M{3:.1f} "
-                     "{2:.1f}h8\" stroke=\"{4}\" stroke-width=\"1.2\" fill=\"none\"/>\n",
-                     frame.x(line.x[0]), frame.y(line.y[0] + line.spread[0]),
-                     frame.y(line.y[0] - line.spread[0]), frame.x(line.x[0]) - 4.0,
-                     color_of(line.style))
-               : "";
+std::string bar(double x, double high, double low, int style) {
+  return fmt::format(
+      "<path d=\"M{0:.1f} {1:.1f}V{2:.1f}M{3:.1f} {1:.1f}h8M{3:.1f} {2:.1f}h8\" stroke=\"{4}\" "
+      "stroke-width=\"1.2\" fill=\"none\"/>\n",
+      x, high, low, x - 4.0, color_of(style));
+}
+
+/// Bars at the points of a line, as at a single point.
+std::string spread_bars(const Series& line, const Frame& frame) {
+  std::string svg;
+  for (std::size_t i = 0; i < line.spread.size(); ++i) {
+    if (std::isfinite(line.y[i]) && std::isfinite(line.spread[i]) && line.spread[i] > 0.0) {
+      svg += bar(frame.x(line.x[i]), frame.y(line.y[i] + line.spread[i]),
+                 frame.y(line.y[i] - line.spread[i]), line.style);
+    }
   }
+  return svg;
+}
+
+std::string spread_band(const Series& line, const Frame& frame) {
   std::string upper, lower;
   for (std::size_t i = 0; i < line.spread.size(); ++i) {
     if (std::isfinite(line.y[i]) && std::isfinite(line.spread[i])) {
@@ -116,8 +127,9 @@ std::string band(const Series& line, const Frame& frame) {
                                      upper, lower, color_of(line.style));
 }
 
-std::string draw_line(const Series& line, const Frame& frame) {
-  std::string svg = band(line, frame);
+std::string draw_line(const Series& line, const Frame& frame, bool bars) {
+  std::string svg =
+      bars || line.spread.size() == 1 ? spread_bars(line, frame) : spread_band(line, frame);
   std::string path, marks;
   bool pen_down = false;
   const std::size_t every =
@@ -206,6 +218,33 @@ std::vector<double> round_ticks(double low, double high) {
   return ticks;
 }
 
+std::vector<double> log_ticks(double low, double high) {
+  const std::array<double, 3> steps = {1.0, 2.0, 5.0};
+  const double slack = 1e-9;  // so that 0.2 is a tick of its own
+  std::vector<double> ticks, tens;
+  for (int power = static_cast<int>(std::floor(std::log10(low) + slack));; ++power) {
+    for (const double step : steps) {
+      const double tick = step * std::pow(10.0, power);
+      if (!ticks.empty() && tick <= low * (1.0 + slack)) {
+        ticks.clear();
+      }
+      ticks.push_back(tick);
+      if (step == 1.0) {
+        tens.push_back(tick);
+      }
+      if (tick >= high * (1.0 - slack) && ticks.size() > 1) {
+        if (ticks.size() <= 10) {
+          return ticks;
+        }
+        if (tens.back() < high) {
+          tens.push_back(10.0 * tens.back());
+        }
+        return tens;
+      }
+    }
+  }
+}
+
 std::string draw_plot_svg(const Plot& plot) {
   Range x, y;
   std::size_t legend_lines = 0;
@@ -223,7 +262,7 @@ std::string draw_plot_svg(const Plot& plot) {
     legend_lines = std::max(legend_lines, labels);
   }
   if (!(x.low <= x.high) || !(y.low <= y.high)) {
-    x = y = {0.0, 1.0};
+    x = y = {plot.log_x ? 0.1 : 0.0, 1.0};
   }
   if (plot.from_zero) {
     y.hold(0.0);
@@ -242,11 +281,12 @@ std::string draw_plot_svg(const Plot& plot) {
       wide * static_cast<double>(columns), tall * rows, escape_html(plot.title));
   for (std::size_t p = 0; p < plot.panels.size(); ++p) {
     const Frame frame{kLeft + wide * static_cast<double>(p % columns),
-                      kTop + tall * static_cast<double>(p / columns), round_ticks(x.low, x.high),
-                      round_ticks(y.low, y.high)};
+                      kTop + tall * static_cast<double>(p / columns),
+                      plot.log_x ? log_ticks(x.low, x.high) : round_ticks(x.low, x.high),
+                      round_ticks(y.low, y.high), plot.log_x};
     svg += draw_axes(plot, plot.panels[p], frame);
     for (const Series& line : plot.panels[p].lines) {
-      svg += draw_line(line, frame);
+      svg += draw_line(line, frame, plot.bars);
     }
     svg += draw_legend(plot.panels[p], frame);
   }

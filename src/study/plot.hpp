@@ -33,6 +33,8 @@ struct Plot {
   std::string x_label, y_label;
   std::vector<Panel> panels;
   bool from_zero = true;  ///< whether y holds 0, so that small differences look small
+  bool log_x = false;     ///< logarithmic; every x is positive then
+  bool bars = false;      ///< spreads as bars at the points: bands of many lines hide each other
 };
 
 /// Axes, grid, bands, lines, markers and a legend below each panel, as one self-contained SVG
@@ -43,5 +45,9 @@ std::string draw_plot_svg(const Plot& plot);
 /// About five round numbers that cover the range, both ends included: steps of 1, 2 or 5 times a
 /// power of ten. \param low, high  finite, low <= high.
 std::vector<double> round_ticks(double low, double high);
+
+/// 1, 2 and 5 times powers of ten that cover the range, both ends included; powers of ten alone
+/// where that would be more than ten. \param low, high  finite, 0 < low <= high.
+std::vector<double> log_ticks(double low, double high);
 
 }  // namespace probedarts::study

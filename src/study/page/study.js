@@ -22,10 +22,11 @@
       .filter((point) => point.y !== null && point.spread !== null);
     if (ends.length === 0) return;
     ctx.beginPath();
-    if (ends.length === 1) {
-      const [{x, y: middle, spread}] = ends;
-      ctx.moveTo(x, y.getPixelForValue(middle - spread));
-      ctx.lineTo(x, y.getPixelForValue(middle + spread));
+    if (dataset.bars || ends.length === 1) {
+      for (const {x, y: middle, spread} of ends) {
+        ctx.moveTo(x, y.getPixelForValue(middle - spread));
+        ctx.lineTo(x, y.getPixelForValue(middle + spread));
+      }
       ctx.strokeStyle = dataset.borderColor;
       ctx.stroke();
       return;
@@ -83,7 +84,7 @@
   function lineDataset(name, line) {
     const {color, marker} = styleOf(line.style);
     const paint = themed(color);
-    return {label: line.label, data: line.x.map((x, i) => ({x, y: line.y[i]})), spread: line.spread, tag: line.tag,
+    return {label: line.label, data: line.x.map((x, i) => ({x, y: line.y[i]})), spread: line.spread, bars: data.plots[name].bars, tag: line.tag,
       borderColor: paint, backgroundColor: paint, borderWidth: 1.8, borderDash: dashOf(line), pointStyle: marker,
       pointRadius: line.all ? 5 : markerRadii(line.x.length, line.style), hidden: hidden[name].has(line.label)};
   }
@@ -98,6 +99,12 @@
       options.scales.x.min = undefined;
       options.scales.x.grace = "6%";
       options.scales.x.ticks = {color: cssColor("--soft"), maxRotation: 0, maxTicksLimit: 8};
+    }
+    if (plot.log) {
+      const values = plot.panels.flatMap(({lines}) => lines.flatMap(({x}) => x));
+      Object.assign(options.scales.x, {type: "logarithmic", min: 0.8 * Math.min(...values), max: 1.4 * Math.max(...values)});
+      Object.assign(options.scales.x.ticks, {autoSkip: false, maxTicksLimit: undefined,
+        callback: (value) => (/^[125]\.00/.test(value.toExponential(2)) ? brief(value) : "")});
     }
     options.plugins.tooltip.callbacks.label = (item) => {
       const spread = item.dataset.spread[item.dataIndex];
