@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A search or a training killed at random moments and resumed ends with the same bits as one never stopped.
 
-    resume_test.py --program build/dev/probedarts [--command search|train] [--kills 20] [--seed 1]
+    resume_test.py --program build/dev/probedarts [--command search|train] [--kills 20] [--only EXECUTOR] [--seed 1]
 
 Makes one small run without interruption, and the same run again and again killed with SIGKILL (and once each with
 SIGTERM, SIGINT and SIGUSR1, which must leave a checkpoint inside the epoch) after a random time. Compares the last
@@ -35,8 +35,6 @@ class Runs:
         else:  # killed before the run folder was complete: begin again
             arguments = [self.command, "--data", os.path.join(self.folder, "data"), "--out", path, "--threads", threads]
             arguments += OPTIONS[self.command] + self.extra
-            if os.path.isdir(path):
-                subprocess.run(["rm", "-r", path], check=True)
         return subprocess.Popen([self.program] + arguments, env=self.environment, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, text=True)
 
@@ -111,25 +109,29 @@ def main():
     options.add_argument("--program", required=True)
     options.add_argument("--command", choices=sorted(OPTIONS), default="search")
     options.add_argument("--kills", type=int, default=20)
+    options.add_argument("--only", choices=["fused", "composed"], help="executor; default: both, the slower one with a fifth of the kills")
     options.add_argument("--seed", type=int, default=1)
     arguments = options.parse_args()
     dice = random.Random(arguments.seed)
-    cases = [("fused", "adas", []), ("fused", "sgd", []), ("composed", "adas", [])]
-    if arguments.command == "search":
+    searching = arguments.command == "search"
+    cases = [("fused", "adas", []), ("fused", "sgd", []), ("composed", "adas", ["--gumbel", "1"] if searching else [])]
+    if searching:
         cases.append(("composed", "sgd", ["--partial-channels", "2"]))
     for executor, optimizer, more in cases:
+        if arguments.only not in (None, executor):
+            continue
         with tempfile.TemporaryDirectory() as folder:
             subprocess.run([arguments.program, "data", "synth", os.path.join(folder, "data"), "--size", "32",
                             "--train", "96", "--valid", "16", "--test", "16"], check=True, capture_output=True)
             extra = ["--optimizer", optimizer, "--lr", "0.1", "--executor", executor, *more]
-            if arguments.command == "search":
+            if searching:
                 extra += ["--order", "2" if optimizer == "sgd" else "1"]
             runs = Runs(os.path.abspath(arguments.program), arguments.command, folder, extra)
             started = time.monotonic()
             runs.finish("whole")
             duration = time.monotonic() - started
             whole = runs.outcome("whole")
-            kills = arguments.kills if executor == "fused" else max(2, arguments.kills // 5)
+            kills = arguments.kills if executor == "fused" or arguments.only else max(2, arguments.kills // 5)
             kill_and_resume(runs, "killed", kills, duration, dice)
             runs.finish("killed")
             compare(whole, runs.outcome("killed"), f"{executor}, {optimizer}: killed {kills} times")
