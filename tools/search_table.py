@@ -20,14 +20,17 @@ def percent(share):
 
 def row(run):
     head = json.loads((run / "run.json").read_text())
-    epochs = [json.loads(line) for line in (run / "epochs.jsonl").read_text().splitlines()]
+    log = run / "epochs.jsonl"
+    epochs = [json.loads(line) for line in log.read_text().splitlines()] if log.is_file() else []
+    if not epochs:
+        sys.exit(f"{run}: no epoch is finished yet; wait for one")
     layers = [i for i, layer in enumerate(head["layers"]) if layer["role"] != "depthwise"]
 
-    def ranks(epoch):
-        return [epoch["probe"]["stable_rank"][i] or 0.0 for i in layers]
+    def ranks(epoch):  # without those whose factorisation failed
+        return [rank for rank in (epoch["probe"]["stable_rank"][i] for i in layers) if rank is not None]
 
     def zeros(epoch):
-        return sum(rank <= 0 for rank in ranks(epoch)) / len(layers)
+        return sum(rank <= 0 for rank in ranks(epoch)) / len(ranks(epoch))
 
     def shares(kind):
         return ", ".join(f"{100 * epochs[-1]['collapse'][cell][kind]:.0f}" for cell in ("normal", "reduce"))

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -20,22 +21,43 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Everything a run writes; `--force` removes these and nothing else.
+/// Everything a run writes; nothing else is ever removed.
 constexpr const char* kOwnFiles[] = {"run.json",    "config.toml", "epochs.jsonl", "genotype.json",
                                      "report.html", "checkpoint",  ".lock"};
 
-/// A run folder, or the beginning of one whose process was killed before run.json.
+/// Also the draft of such a file (write_file_atomically) whose process was killed.
+bool is_own(const std::string& name) {
+  return std::any_of(std::begin(kOwnFiles), std::end(kOwnFiles), [&](const std::string& own) {
+    return name == own || name.rfind(own + ".partial", 0) == 0;
+  });
+}
+
+/// A run folder, or the beginning of one whose process was stopped before run.json.
 bool holds_only_a_run(const fs::path& path) {
-  if (fs::exists(path / "run.json")) {
-    return true;
-  }
+  return fs::exists(path / "run.json") ||
+         std::all_of(fs::directory_iterator(path), fs::directory_iterator(),
+                     [](const auto& entry) { return is_own(entry.path().filename().string()); });
+}
+
+/// Whether the folder was locked for a run that never began: it was stopped, or its disk was full,
+/// before run.json. Nothing is lost with it. Without a lock the files are somebody else's.
+bool never_began(const fs::path& path) {
+  return fs::exists(path / ".lock") && !fs::exists(path / "run.json") &&
+         !fs::exists(path / "epochs.jsonl") && !fs::exists(path / "genotype.json") &&
+         !fs::exists(path / "report.html");
+}
+
+void remove_own_files(const fs::path& path) {
+  std::vector<fs::path> own;
   for (const auto& entry : fs::directory_iterator(path)) {
     const std::string name = entry.path().filename().string();
-    if (std::find(std::begin(kOwnFiles), std::end(kOwnFiles), name) == std::end(kOwnFiles)) {
-      return false;
+    if (name != ".lock" && is_own(name)) {
+      own.push_back(entry.path());
     }
   }
-  return true;
+  for (const fs::path& file : own) {
+    fs::remove_all(file);
+  }
 }
 
 int lock_folder(const fs::path& path) {
@@ -64,16 +86,11 @@ void make_folder(const fs::path& path) {
   }
 }
 
-/// Without run.json and without an epoch a run never began (its disk was full, say): nothing is
-/// lost with it.
-void refuse_a_run(const fs::path& path, RunFolder::IfExists if_exists) {
-  const bool begun = fs::exists(path / "run.json") || fs::exists(path / "epochs.jsonl");
-  if (begun && if_exists == RunFolder::IfExists::kRefuse) {
-    throw UserError(
-        fmt::format("run folder '{}' exists; choose another with --out, go on with --resume, or "
-                    "replace it with --force",
-                    path.string()));
-  }
+[[noreturn]] void refuse(const fs::path& path) {
+  throw UserError(
+      fmt::format("run folder '{}' exists; choose another with --out, go on with --resume, or "
+                  "replace it with --force",
+                  path.string()));
 }
 
 }  // namespace
@@ -88,17 +105,15 @@ RunFolder RunFolder::create(const fs::path& path, IfExists if_exists) {
     throw UserError(fmt::format(
         "folder '{}' is not empty and is no run folder; choose another with --out", path.string()));
   }
-  refuse_a_run(path, if_exists);
+  if (occupied && if_exists == IfExists::kRefuse && !never_began(path)) {
+    refuse(path);
+  }
   make_folder(path);
   RunFolder folder(path, lock_folder(path));
-  refuse_a_run(path, if_exists);  // once more: it may have been made and finished meanwhile
-  if (occupied) {
-    for (const char* name : kOwnFiles) {
-      if (std::string_view(name) != ".lock") {
-        fs::remove_all(path / name);
-      }
-    }
+  if (if_exists == IfExists::kRefuse && !never_began(path)) {
+    refuse(path);  // another process made and finished it meanwhile
   }
+  remove_own_files(path);
   make_folder(path / "checkpoint");
   return folder;
 }

@@ -12,7 +12,7 @@ class RunFolder {
  public:
   /// What to do when the folder is there already.
   enum class IfExists {
-    kRefuse,   ///< \throws UserError
+    kRefuse,   ///< \throws UserError, unless a run was stopped there before it began
     kReplace,  ///< remove what a run wrote there (--force); other files stay
   };
 

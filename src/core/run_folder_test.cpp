@@ -78,11 +78,34 @@ TEST(RunFolder, RemovesByForceWhatARunWroteAndNothingElse) {
 
 TEST(RunFolder, ReplacesWhatARunLeftThatNeverBegan) {
   const ScratchFolder scratch;
-  scratch.write("config.toml", "");
-  scratch.write("checkpoint/half");
-  scratch.write(".lock", "");
+  for (const char* name : {".lock", "config.toml", "checkpoint/half", "run.json.partial",
+                           "config.toml.partial.x7Yz9A"}) {
+    scratch.write(name, "");
+  }
   const RunFolder folder = create(scratch.path(), RunFolder::IfExists::kRefuse);
-  EXPECT_FALSE(fs::exists(scratch.path() / "checkpoint/half"));
+  for (const char* name :
+       {"config.toml", "checkpoint/half", "run.json.partial", "config.toml.partial.x7Yz9A"}) {
+    EXPECT_FALSE(fs::exists(scratch.path() / name)) << name;
+  }
+}
+
+TEST(RunFolder, LeavesFilesAloneThatNoRunLeft) {
+  for (const char* name : {"config.toml", "checkpoint/mine.pt"}) {
+    const ScratchFolder scratch;  // without a lock somebody put them there
+    scratch.write(name, "years of work");
+    EXPECT_EQ(refusal(scratch.path()), "run folder '" + scratch.text() +
+                                           "' exists; choose another with --out, go on with "
+                                           "--resume, or replace it with --force");
+    EXPECT_EQ(read_file(scratch.path() / name), "years of work");
+  }
+}
+
+TEST(RunFolder, RefusesARunThatLostItsRunJson) {
+  const ScratchFolder scratch;
+  scratch.write(".lock", "");
+  scratch.write("epochs.jsonl");
+  EXPECT_NE(refusal(scratch.path()), "");
+  EXPECT_TRUE(fs::exists(scratch.path() / "epochs.jsonl"));
 }
 
 TEST(RunFolder, IsLockedWhileItLives) {

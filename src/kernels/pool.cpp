@@ -24,21 +24,20 @@ struct Span {
   int first, end;
   int count() const { return end - first; }
 };
-HWY_INLINE Span window_span(int place, int stride, int extent) {
-  const int first = place * stride - 1;
+HWY_INLINE Span window_span(int at, int stride, int extent) {
+  const int first = at * stride - 1;
   return {std::max(first, 0), std::min(first + 3, extent)};
 }
-/// Windows that contain a row or column: from the first one that ends behind it on.
-HWY_INLINE Span windows_over(int place, int stride, int windows) {
-  return {place > 0 ? (place + stride - 2) / stride : 0,
-          std::min((place + 1) / stride + 1, windows)};
+/// Windows w that contain row or column `at`: w stride - 1 <= at <= w stride + 1.
+HWY_INLINE Span windows_over(int at, int stride, int windows) {
+  return {at > 0 ? (at + stride - 2) / stride : 0, std::min((at + 1) / stride + 1, windows)};
 }
 
 struct Maximum {
   static constexpr float kNothing = -HUGE_VALF;
   /// A NaN wins, as in LibTorch.
   static HWY_INLINE Vector of(Vector a, Vector b) {
-    return hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::IsNaN(a)), a, b);
+    return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::IsNaN(b)), b, a);
   }
 };
 struct Sum {
@@ -126,15 +125,15 @@ struct WindowRow {
     HWY_UNROLL(3)
     for (int i = 0; i < 3; ++i) {
       const bool there = i >= inside.first && i < inside.end;
-      column.x[i] = there ? load(x + at + i * down) : broadcast(NAN);  // equals no maximum
-      column.dx[i] = there ? load(dx + at + i * down) : zero();
+      column.x[i] = there ? load(x + (at + i * down)) : broadcast(NAN);  // equals no maximum
+      column.dx[i] = there ? load(dx + (at + i * down)) : zero();
     }
   }
   HWY_INLINE void put(const Column& column, std::ptrdiff_t at) const {
     HWY_UNROLL(3)
     for (int i = 0; i < 3; ++i) {
       if (i >= inside.first && i < inside.end) {
-        store(column.dx[i], dx + at + i * down);
+        store(column.dx[i], dx + (at + i * down));
       }
     }
   }
@@ -145,7 +144,7 @@ struct WindowRow {
 };
 
 /// Adds `left` to the pixel if it is the maximum, and takes it away from what is left.
-HWY_INLINE void give(Vector best, Vector x, Vector& dx, Vector& left) {
+HWY_INLINE void give_gradient(Vector best, Vector x, Vector& dx, Vector& left) {
   const auto here = hn::Eq(x, best);
   dx = hn::Add(dx, hn::IfThenElseZero(here, left));
   left = hn::IfThenZeroElse(here, left);
@@ -175,9 +174,9 @@ void max_row_backward(const PoolShape& shape, const float* x, const float* y, co
       Vector left = load(dy + at);
       HWY_UNROLL(3)
       for (int i = 0; i < 3; ++i) {
-        give(best, before.x[i], before.dx[i], left);
-        give(best, here.x[i], here.dx[i], left);
-        give(best, next.x[i], next.dx[i], left);
+        give_gradient(best, before.x[i], before.dx[i], left);
+        give_gradient(best, here.x[i], here.dx[i], left);
+        give_gradient(best, next.x[i], next.dx[i], left);
       }
       if (centre > 0) {
         memory.put(before, place_of_here - channels);

@@ -36,7 +36,8 @@ HWY_INLINE void store(Vector value, float* to) { hn::Store(value, Tag(), to); }
 HWY_INLINE Vector zero() { return hn::Zero(Tag()); }
 HWY_INLINE Vector broadcast(float value) { return hn::Set(Tag(), value); }
 /// Half of a broadcast value costs nothing, where a second broadcast would take a place among the
-/// multiply-adds: on Zen 4 both run on the same ports. Where there are no halves, the whole.
+/// multiply-adds: on Zen 4 both run on the same ports. Where there are no halves, the whole (a
+/// template, so that only one branch is compiled).
 template <class AnyVector>
 HWY_INLINE hn::Vec<HalfTag> lower_half(AnyVector value) {
   if constexpr (kHasHalves) {

@@ -20,6 +20,7 @@ using nlohmann::json;
 
 constexpr std::size_t kMostPictureBytes = 4'000'000;
 constexpr std::size_t kMostBands = 6;  // more hide each other
+constexpr double kFarApart = 8.0;      // largest over smallest network: the small ones crowd then
 
 json result_of(const Progress& progress, std::size_t task) {
   return progress.states[task] == TaskState::kDone
@@ -112,7 +113,7 @@ class Artist {
     if (!panel.lines.empty()) {
       plot.panels.push_back(std::move(panel));
     }
-    crowded(plot);
+    choose_axis_and_spreads(plot);
     add("figure-5",
         "Test accuracy of the final trainings (mean over runs, bar one standard deviation to each "
         "side) against parameters as trained. Numbers are those of the rows.",
@@ -120,7 +121,7 @@ class Artist {
   }
 
   /// Networks of very different sizes on a logarithmic axis; of many rows bars instead of bands.
-  static void crowded(Plot& plot) {
+  static void choose_axis_and_spreads(Plot& plot) {
     double least = std::numeric_limits<double>::infinity();
     double most = 0.0;
     for (const Panel& panel : plot.panels) {
@@ -132,7 +133,7 @@ class Artist {
         }
       }
     }
-    plot.log_x = most >= 8.0 * least;
+    plot.log_x = least > 0.0 && most >= kFarApart * least;
   }
 
   struct Tested {
@@ -193,7 +194,7 @@ class Artist {
     if (!panel.lines.empty()) {
       plot.panels.push_back(std::move(panel));
     }
-    crowded(plot);
+    choose_axis_and_spreads(plot);
     add("figure-7",
         "Test accuracy at the image sizes of phase resolution against multiply-accumulates: mean "
         "over runs, band (or bars, of many rows) one standard deviation to each side (none for a "

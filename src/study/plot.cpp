@@ -219,6 +219,7 @@ std::vector<double> round_ticks(double low, double high) {
 }
 
 std::vector<double> log_ticks(double low, double high) {
+  require(low > 0.0 && low <= high && std::isfinite(high), "a logarithmic axis has a range");
   const std::array<double, 3> steps = {1.0, 2.0, 5.0};
   const double slack = 1e-9;  // so that 0.2 is a tick of its own
   std::vector<double> ticks, tens;

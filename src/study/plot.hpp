@@ -10,10 +10,10 @@ enum class Markers { kNone, kSome, kAll };
 
 /// One line. Points that are not finite interrupt it.
 struct Series {
-  std::string label;         ///< empty: not in the legend
-  std::vector<double> x, y;  ///< equally many
-  std::vector<double>
-      spread;     ///< half height of a band around y (a bar at a single point); empty: none
+  std::string label;           ///< empty: not in the legend
+  std::vector<double> x, y;    ///< equally many
+  std::vector<double> spread;  ///< half height of a band around y (bars: see Plot; at a single
+                               ///< point always); empty: none
   int style = 0;  ///< of report::kLineStyles, modulo their number; each further turn dashes
   bool dashed = false;
   Markers markers = Markers::kSome;
@@ -33,7 +33,7 @@ struct Plot {
   std::string x_label, y_label;
   std::vector<Panel> panels;
   bool from_zero = true;  ///< whether y holds 0, so that small differences look small
-  bool log_x = false;     ///< logarithmic; every x is positive then
+  bool log_x = false;     ///< x is logarithmic; every x must be positive
   bool bars = false;      ///< spreads as bars at the points: bands of many lines hide each other
 };
 

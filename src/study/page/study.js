@@ -101,7 +101,7 @@
       options.scales.x.ticks = {color: cssColor("--soft"), maxRotation: 0, maxTicksLimit: 8};
     }
     if (plot.log) {
-      const values = plot.panels.flatMap(({lines}) => lines.flatMap(({x}) => x));
+      const values = plot.panels.flatMap(({lines}) => lines.flatMap(({x}) => x.filter((value) => value > 0)));
       Object.assign(options.scales.x, {type: "logarithmic", min: 0.8 * Math.min(...values), max: 1.4 * Math.max(...values)});
       Object.assign(options.scales.x.ticks, {autoSkip: false, maxTicksLimit: undefined,
         callback: (value) => (/^[125]\.00/.test(value.toExponential(2)) ? brief(value) : "")});
