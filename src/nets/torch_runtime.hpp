@@ -14,7 +14,7 @@ std::string libtorch_version();
 void set_threads(int threads);
 
 /// Keeps freed blocks in the process: glibc otherwise returns large ones to the kernel after every
-/// operation and an eager step spends its time in page faults (docs/search.md). Once, at the
+/// operation and an eager step spends some of its time in page faults (docs/notes/0002). Once, at the
 /// start of the program.
 void keep_freed_memory();
 
