@@ -363,4 +363,24 @@ std::vector<std::optional<Cost>> estimate(const Plan& plan, const Progress& prog
   return costs;
 }
 
+std::vector<double> longest_chains(const Plan& plan,
+                                   const std::vector<std::optional<Cost>>& costs) {
+  double dearest = 0.0;
+  for (const auto& cost : costs) {
+    dearest = std::max(dearest, cost ? cost->seconds : 0.0);
+  }
+  if (dearest == 0.0) {
+    dearest = 1.0;  // nothing is known yet: chains are counted in tasks
+  }
+  std::vector<double> after(costs.size(), 0.0);  // the longest chain that waits for the task
+  std::vector<double> chains(costs.size());
+  for (std::size_t i = costs.size(); i-- > 0;) {
+    chains[i] = after[i] + (costs[i] ? costs[i]->seconds : dearest);
+    for (const std::size_t need : plan.tasks[i].needs) {
+      after[need] = std::max(after[need], chains[i]);
+    }
+  }
+  return chains;
+}
+
 }  // namespace probedarts::study

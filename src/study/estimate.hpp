@@ -46,4 +46,9 @@ std::vector<Measurement> read_measurements(const StudyFolder& folder);
 std::vector<std::optional<Cost>> estimate(const Plan& plan, const Progress& progress,
                                           const std::vector<Measurement>& measured);
 
+/// Seconds of the longest chain of tasks that begins with each: what a study cannot end sooner than
+/// after the task starts. Started longest first, tasks leave no worker alone with a long one at the
+/// end. A task of unknown cost counts as the dearest known one, so that it is tried early.
+std::vector<double> longest_chains(const Plan& plan, const std::vector<std::optional<Cost>>& costs);
+
 }  // namespace probedarts::study

@@ -5,8 +5,10 @@
 #include <csignal>
 #include <limits>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <thread>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,6 +17,7 @@
 #include "core/files.hpp"
 #include "core/progress.hpp"
 #include "study/child_process.hpp"
+#include "study/estimate.hpp"
 
 namespace probedarts::study {
 namespace {
@@ -147,7 +150,8 @@ class Runner {
         folder_(folder),
         options_(options),
         ledger_(folder.ledger(), options.stale_seconds),
-        shard_(claim_shard()) {
+        shard_(claim_shard()),
+        measured_(read_measurements(folder)) {
     fs::create_directories(folder.path / "runs");
     fs::create_directories(folder.path / "logs");
     fs::create_directories(folder.path / "predictions");
@@ -232,16 +236,22 @@ class Runner {
     look_around();
   }
 
+  /// Our shard's tasks before those of others. Among several workers the longest chains first (one
+  /// worker takes as long in any order, and the plan's is easier to follow).
   void order_tasks() {
-    for (const bool own : {true, false}) {
-      for (std::size_t i = 0; i < plan_.tasks.size(); ++i) {
-        const bool ours = i % static_cast<std::size_t>(options_.shards) ==
-                          static_cast<std::size_t>(options_.shard - 1);
-        if (ours == own) {
-          order_.push_back(i);
-        }
-      }
-    }
+    ordered_ = true;
+    order_.resize(plan_.tasks.size());
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+    const std::vector<double> chains =
+        options_.workers > 1 ? longest_chains(plan_, estimate(plan_, progress_, measured_))
+                             : std::vector<double>(order_.size(), 0.0);
+    const auto foreign = [&](std::size_t i) {
+      return i % static_cast<std::size_t>(options_.shards) !=
+             static_cast<std::size_t>(options_.shard - 1);
+    };
+    std::stable_sort(order_.begin(), order_.end(), [&](std::size_t a, std::size_t b) {
+      return std::tuple(foreign(a), -chains[a]) < std::tuple(foreign(b), -chains[b]);
+    });
   }
 
   bool finished() const {
@@ -281,6 +291,9 @@ class Runner {
   /// Starts what can be started. \returns whether anything changed.
   bool fill() {
     bool moved = false;
+    if (!ordered_ && options_.workers > 1) {
+      order_tasks();  // more is known of what tasks take
+    }
     for (const std::size_t i : order_) {
       if (static_cast<int>(jobs_.size()) >= options_.workers) {
         break;
@@ -411,6 +424,7 @@ class Runner {
   void settle(std::size_t i, const Record& record) {
     progress_.records[i] = record;
     progress_.states[i] = record.done ? TaskState::kDone : TaskState::kFailed;
+    ordered_ = false;
     block_dependents();
   }
 
@@ -435,7 +449,9 @@ class Runner {
   Ledger ledger_;
   Claim shard_;
   Progress progress_;
+  std::vector<Measurement> measured_;
   std::vector<std::size_t> order_;
+  bool ordered_ = false;  ///< by what is known now
   std::vector<Job> jobs_;
   std::map<std::size_t, double> refused_;  ///< tasks held by others, with the look that saw it
   double looked_ = 0.0;

@@ -195,6 +195,41 @@ TEST_F(RunStudy, EstimatesFromRunsOfTheSameKind) {
   EXPECT_DOUBLE_EQ(costs[2]->memory_mib, 120.0);
 }
 
+TEST_F(RunStudy, MeasuresChainsByWhatIsKnown) {
+  const Plan whole =
+      plan(kProtocol);  // of each seed a search and a quick training, then one choice
+  const auto index = [&](TaskKind kind) {
+    return static_cast<std::size_t>(
+        std::find_if(whole.tasks.begin(), whole.tasks.end(),
+                     [&](const Task& task) { return task.kind == kind; }) -
+        whole.tasks.begin());
+  };
+  std::vector<std::optional<Cost>> costs(whole.tasks.size());
+  costs[index(TaskKind::kSelect)] = Cost{};
+  // Nothing known: search, quick, final, test of final.
+  EXPECT_DOUBLE_EQ(longest_chains(whole, costs)[index(TaskKind::kSearch)], 4.0);
+  costs[index(TaskKind::kEvaluate)] = Cost{0.5, 1.0};
+  costs[index(TaskKind::kSearch)] = Cost{3.0, 1.0};
+  const auto chains = longest_chains(whole, costs);
+  EXPECT_DOUBLE_EQ(chains[index(TaskKind::kEvaluate)], 0.5);
+  EXPECT_DOUBLE_EQ(chains[index(TaskKind::kSelect)], 3.5);  // an unknown final counts as 3 s
+  EXPECT_DOUBLE_EQ(chains[index(TaskKind::kSearch)], 9.5);
+}
+
+TEST_F(RunStudy, StartsTheLongestChainFirstAmongSeveralWorkers) {
+  const Plan searches = plan(
+      "phases = [\"search\"]\nseeds = [1, 2, 4, 5]\n[grid]\ndata = \"d\"\n"
+      "nodes = [2, 3]\n");
+  Ledger(folder.ledger(), 600.0).write(searches.tasks[0].id, {true, "", 0, 2.0, 1.0, "{}"});
+  Ledger(folder.ledger(), 600.0).write(searches.tasks[4].id, {true, "", 0, 9.0, 1.0, "{}"});
+  options.workers = 2;
+  std::vector<std::string> said;
+  options.say = [&](const std::string& line) { said.push_back(line); };
+  run_study(searches, folder, options);
+  ASSERT_GE(said.size(), 1U);
+  EXPECT_EQ(said[0], "started: " + searches.tasks[5].label);
+}
+
 TEST_F(RunStudy, EstimatesUnknownCellsByRandomOnes) {
   // The script prints nothing of epochs, so it writes them where --out says: 2 s each.
   const auto program = scratch.write("program", R"(#!/bin/sh
