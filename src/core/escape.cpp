@@ -52,7 +52,7 @@ std::string csv_field(std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
     return std::string(text);
   }
-  return "\"" + replaced(std::string(text), '"', "\"\"") + "\"";
+  return fmt::format("\"{}\"", replaced(std::string(text), '"', "\"\""));
 }
 
 }  // namespace probedarts

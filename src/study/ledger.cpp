@@ -215,7 +215,7 @@ void Ledger::clean() const {
   for (const auto& entry : fs::directory_iterator(folder_ / "claims")) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with('.')) {  // a draft, ".draft.HOST.PID"
-      const std::string ours = "." + host_name() + ".";
+      const std::string ours = fmt::format(".{}.", host_name());
       const std::size_t host = name.find(ours);
       if (host != std::string::npos &&
           process_start(std::atol(name.c_str() + host + ours.size())).empty()) {

@@ -358,9 +358,9 @@ std::string csv(const PaperTable& table) {
       csv_field(caption_of(table, TableFormat::kCsv)) + "\n" + csv_field(table.rows_are);
   for (const std::string& group : table.groups) {
     for (const char* column : {"Acc (%)", "sd", "Prm (M)", "MAC (G)"}) {
-      text += "," + csv_field(fmt::format("{}: {}", group, column));
+      text += fmt::format(",{}", csv_field(fmt::format("{}: {}", group, column)));
     }
-    text += marked ? "," + csv_field(group + ": mark") : "";
+    text += marked ? fmt::format(",{}", csv_field(group + ": mark")) : "";
   }
   text += "\n";
   for (const PaperTable::Line& line : table.lines) {
