@@ -169,7 +169,7 @@ nets::ChosenExecutor Network::make_executor(const std::string& choice, nets::Pre
         fmt::format("--executor fused: runs networks of cells only, not '{}'; use composed or auto",
                     description_.name));
   }
-  nets::set_threads(threads, 1);  // the batch is shared out among LibTorch's own
+  nets::set_threads(threads);
   return {nets::make_layer_executor(std::get<nets::LayerGraph>(impl_->made), seed), "composed"};
 }
 

@@ -13,15 +13,13 @@ std::string libtorch_version() {
          std::to_string(TORCH_VERSION_PATCH);
 }
 
-void set_threads(int threads) { set_threads(threads, threads); }
-
-void set_threads(int threads, int blas_threads) {
+void set_threads(int threads) {
   at::set_num_threads(threads);
   // OpenBLAS comes in beneath LibTorch as the system's BLAS; where it is another one there is
   // nothing to set.
   using SetThreads = void (*)(int);
   if (void* symbol = dlsym(RTLD_DEFAULT, "openblas_set_num_threads")) {
-    reinterpret_cast<SetThreads>(symbol)(blas_threads);
+    reinterpret_cast<SetThreads>(symbol)(1);
   }
 }
 
