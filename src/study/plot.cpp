@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <initializer_list>
 #include <limits>
 #include <string_view>
 
@@ -220,30 +221,24 @@ std::vector<double> round_ticks(double low, double high) {
 
 std::vector<double> log_ticks(double low, double high) {
   require(low > 0.0 && low <= high && std::isfinite(high), "a logarithmic axis has a range");
-  const std::array<double, 3> steps = {1.0, 2.0, 5.0};
-  const double slack = 1e-9;  // so that 0.2 is a tick of its own
-  std::vector<double> ticks, tens;
-  for (int power = static_cast<int>(std::floor(std::log10(low) + slack));; ++power) {
-    for (const double step : steps) {
-      const double tick = step * std::pow(10.0, power);
-      if (!ticks.empty() && tick <= low * (1.0 + slack)) {
-        ticks.clear();
-      }
-      ticks.push_back(tick);
-      if (step == 1.0) {
-        tens.push_back(tick);
-      }
-      if (tick >= high * (1.0 - slack) && ticks.size() > 1) {
-        if (ticks.size() <= 10) {
+  constexpr double kSlack = 1e-9;  // rounding must not put 0.2 beyond the tick at 2 times 0.1
+  const auto covering = [&](std::initializer_list<double> steps) {
+    std::vector<double> ticks;
+    for (int power = static_cast<int>(std::floor(std::log10(low)));; ++power) {
+      for (const double step : steps) {
+        const double tick = step * std::pow(10.0, power);
+        if (tick <= low * (1.0 + kSlack)) {
+          ticks.clear();
+        }
+        ticks.push_back(tick);
+        if (tick >= high * (1.0 - kSlack) && ticks.size() > 1) {
           return ticks;
         }
-        if (tens.back() < high) {
-          tens.push_back(10.0 * tens.back());
-        }
-        return tens;
       }
     }
-  }
+  };
+  std::vector<double> ticks = covering({1.0, 2.0, 5.0});
+  return ticks.size() <= 10 ? ticks : covering({1.0});
 }
 
 std::string draw_plot_svg(const Plot& plot) {
