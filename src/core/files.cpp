@@ -1,7 +1,6 @@
 #include "core/files.hpp"
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -51,37 +50,27 @@ int write_all(int fd, std::string_view content) {
   return ::fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
 }
 
-/// A file to write before it is renamed, empty and nobody else's.
-struct Draft {
-  Descriptor file;
-  std::filesystem::path path;
-};
-
-/// "PATH.partial", which a killed process may have left behind, or, while another process writes
-/// that, a name of our own. A writer holds a lock on its draft until it is renamed; whoever opened
-/// the draft before that and got the lock after it holds the finished file, and must let it be.
-Draft open_draft(const std::filesystem::path& path) {
-  const std::filesystem::path shared = path.string() + ".partial";
-  Draft draft{Descriptor(::open(shared.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644)), shared};
-  if (draft.file.get() < 0) {
-    report_file_failure("write", path, errno);
+/// "PATH.partial", which a killed process may have left behind. A writer holds a lock on its draft
+/// until it is renamed, and the next one waits for it (a killed one too lives on until its disk has
+/// synced). Whoever gets the lock after the rename holds the finished file, and opens a new draft.
+Descriptor open_draft(const std::filesystem::path& path, const std::filesystem::path& draft) {
+  for (;;) {
+    Descriptor file(::open(draft.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+    if (file.get() < 0) {
+      report_file_failure("write", path, errno);
+    }
+    while (::flock(file.get(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+    struct stat opened {};
+    struct stat named {};
+    if (::fstat(file.get(), &opened) == 0 && ::stat(draft.c_str(), &named) == 0 &&
+        opened.st_ino == named.st_ino && opened.st_dev == named.st_dev) {
+      if (::ftruncate(file.get(), 0) != 0 && errno != EINVAL) {  // EINVAL: a device
+        report_file_failure("write", path, errno);
+      }
+      return file;
+    }
   }
-  struct stat opened {};
-  struct stat named {};
-  if (::flock(draft.file.get(), LOCK_EX | LOCK_NB) == 0 &&
-      ::fstat(draft.file.get(), &opened) == 0 && ::stat(shared.c_str(), &named) == 0 &&
-      opened.st_ino == named.st_ino && opened.st_dev == named.st_dev &&
-      (::ftruncate(draft.file.get(), 0) == 0 || errno == EINVAL)) {  // EINVAL: a device
-    return draft;
-  }
-  std::string own = shared.string() + ".XXXXXX";
-  draft.file = Descriptor(::mkostemp(own.data(), O_CLOEXEC));
-  draft.path = own;
-  if (draft.file.get() < 0) {
-    report_file_failure("write", path, errno);
-  }
-  ::fchmod(draft.file.get(), 0644);
-  return draft;
 }
 
 }  // namespace
@@ -130,7 +119,8 @@ std::string read_file(const std::filesystem::path& path) {
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
-  const auto [file, temporary] = open_draft(path);
+  const std::filesystem::path temporary = path.string() + ".partial";
+  const Descriptor file = open_draft(path, temporary);
   if (const int error = write_all(file.get(), content)) {
     ::unlink(temporary.c_str());
     report_file_failure("write", path, error);

@@ -1,8 +1,12 @@
 #include "core/files.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -50,18 +54,34 @@ TEST_F(Files, AreReplacedWithoutALeftover) {
 }
 
 TEST_F(Files, OfTwoWritersAtATimeAreBothWhole) {
-  // Another process is writing the same file: it holds its draft.
+  // Another process is writing the same file: it holds its draft, and is killed halfway.
   const std::filesystem::path draft = folder_ / "f.partial";
   const int other = ::open(draft.c_str(), O_WRONLY | O_CREAT, 0644);
   ASSERT_EQ(::flock(other, LOCK_EX), 0);
   ASSERT_EQ(::write(other, "theirs", 6), 6);
-  write_file_atomically(folder_ / "f", "ours");
-  EXPECT_EQ(read_file(folder_ / "f"), "ours");
+  std::thread ours([&] { write_file_atomically(folder_ / "f", "ours"); });
+  std::this_thread::sleep_for(std::chrono::milliseconds(50));
   EXPECT_EQ(read_file(draft), "theirs");
-  EXPECT_EQ(files_in_folder(), 2U);
   ::close(other);
-  write_file_atomically(folder_ / "f", "later");  // a draft left behind is taken over
-  EXPECT_EQ(read_file(folder_ / "f"), "later");
+  ours.join();
+  EXPECT_EQ(read_file(folder_ / "f"), "ours");
+  EXPECT_EQ(files_in_folder(), 1U);
+}
+
+TEST_F(Files, OfManyWritersAtATimeAreWhole) {
+  std::vector<std::thread> writers;
+  for (const char letter : {'a', 'b', 'c'}) {
+    writers.emplace_back([this, letter] {
+      for (int i = 0; i < 20; ++i) {
+        write_file_atomically(folder_ / "f", std::string(5000, letter));
+        const std::string found = read_file(folder_ / "f");
+        EXPECT_EQ(found, std::string(5000, found.at(0)));
+      }
+    });
+  }
+  for (std::thread& writer : writers) {
+    writer.join();
+  }
   EXPECT_EQ(files_in_folder(), 1U);
 }
 

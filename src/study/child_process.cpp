@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -56,12 +57,29 @@ std::vector<char*> pointers(std::vector<std::string>& texts) {
 
 }  // namespace
 
+std::optional<ChildLog> ChildLog::open(const std::filesystem::path& path) {
+  ChildLog log(open_output(path, O_APPEND));
+  if (::flock(log.descriptor_, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return std::nullopt;
+  }
+  if (::ftruncate(log.descriptor_, 0) != 0) {
+    report_file_failure("write", path, errno);
+  }
+  return log;
+}
+
+ChildLog::ChildLog(ChildLog&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+ChildLog::~ChildLog() {
+  if (descriptor_ >= 0) {
+    ::close(descriptor_);
+  }
+}
+
 ChildProcess::ChildProcess(const std::filesystem::path& program,
                            const std::vector<std::string>& arguments,
-                           const std::filesystem::path& out, const std::filesystem::path& log,
-                           int threads) {
+                           const std::filesystem::path& out, const ChildLog& log, int threads) {
   const int output = open_output(out, O_TRUNC);
-  const int errors = open_output(log, O_APPEND);
   const int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   std::vector<std::string> words = {program.string()};
   words.insert(words.end(), arguments.begin(), arguments.end());
@@ -73,7 +91,7 @@ ChildProcess::ChildProcess(const std::filesystem::path& program,
   if (pid_ == 0) {  // only calls that are safe after fork
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent || ::setpgid(0, 0) != 0 || ::dup2(input, 0) < 0 ||
-        ::dup2(output, 1) < 0 || ::dup2(errors, 2) < 0) {
+        ::dup2(output, 1) < 0 || ::dup2(log.descriptor(), 2) < 0) {
       ::_exit(kCannotStart);
     }
     ::execve(argv[0], argv.data(), envp.data());
@@ -81,7 +99,6 @@ ChildProcess::ChildProcess(const std::filesystem::path& program,
   }
   const int error = errno;
   ::close(output);
-  ::close(errors);
   ::close(input);
   if (pid_ < 0) {
     throw UserError(fmt::format("study: cannot start another process: {}; use fewer --workers",

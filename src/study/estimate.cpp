@@ -208,7 +208,9 @@ class Measurer {
     }
     const fs::path log = base_ / "log";
     const double started = monotonic_seconds();
-    ChildProcess child(options_.program, arguments, base_ / "out", log, threads);
+    const auto errors = ChildLog::open(log);
+    require(errors.has_value(), "the folder is new, and the child before has ended");
+    ChildProcess child(options_.program, arguments, base_ / "out", *errors, threads);
     std::optional<ChildEnd> end;
     while (!(end = child.ended())) {
       if (const int signal = options_.interrupted()) {

@@ -312,25 +312,25 @@ class Runner {
         settle(i, *ended);
         continue;
       }
-      start(i, std::move(*claim));
+      if (plan_.tasks[i].kind == TaskKind::kSelect) {
+        const Record record = select_candidate(plan_.tasks[i], plan_, progress_);
+        ledger_.write(plan_.tasks[i].id, record);
+        settle(i, record);
+      } else if (const auto log = ChildLog::open(folder_.log(plan_.tasks[i].id))) {
+        start(i, std::move(*claim), *log);
+      } else {
+        refused_[i] = looked_;
+      }
     }
     return moved;
   }
 
-  void start(std::size_t i, Claim claim) {
+  void start(std::size_t i, Claim claim, const ChildLog& log) {
     const Task& task = plan_.tasks[i];
-    if (task.kind == TaskKind::kSelect) {
-      const Record record = select_candidate(task, plan_, progress_);
-      ledger_.write(task.id, record);
-      settle(i, record);
-      return;
-    }
     const int threads = std::max(1, options_.threads / options_.workers);
-    std::error_code missing;
-    fs::remove(folder_.log(task.id), missing);
     jobs_.push_back({i, std::move(claim),
                      ChildProcess(options_.program, arguments_of(task, threads),
-                                  folder_.out(task.id), folder_.log(task.id), threads),
+                                  folder_.out(task.id), log, threads),
                      monotonic_seconds()});
     progress_.states[i] = TaskState::kRunning;
     options_.say(fmt::format("started: {}", task.label));

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/errors.hpp"
 #include "core/files.hpp"
+#include "study/child_process.hpp"
 #include "study/estimate.hpp"
 #include "support/scratch_folder.hpp"
 
@@ -67,6 +70,27 @@ TEST_F(RunStudy, RunsEachTaskOnce) {
   EXPECT_EQ(run_study(searches, folder, options).count(TaskState::kDone), 3U);
   EXPECT_EQ(calls(), 3U);
   EXPECT_EQ(run_study(searches, folder, options).count(TaskState::kDone), 3U);
+  EXPECT_EQ(calls(), 3U);
+}
+
+TEST_F(RunStudy, WaitsForWhatIsLeftOfAKilledStudy) {
+  // A child of the killed study that has not left the kernel yet: it still has its log open.
+  const Plan searches = plan(kSearches);
+  const auto log = folder.log(searches.tasks[1].id);
+  std::filesystem::create_directories(log.parent_path());
+  auto held = ChildLog::open(log);
+  ASSERT_TRUE(held);
+  std::vector<std::string> said;
+  options.say = [&](const std::string& line) {
+    said.push_back(line);
+    if (said.size() == 4) {  // the other two have started and ended
+      EXPECT_THAT(
+          said, ::testing::Not(::testing::Contains(::testing::HasSubstr(searches.tasks[1].label))));
+      held.reset();
+    }
+  };
+  EXPECT_EQ(run_study(searches, folder, options).count(TaskState::kDone), 3U);
+  EXPECT_FALSE(held);
   EXPECT_EQ(calls(), 3U);
 }
 

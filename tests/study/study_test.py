@@ -108,7 +108,8 @@ class Studies:
                 found[test] = file.read()
         runs = set(os.listdir(os.path.join(study, "runs")))
         assert len(ids) == TASKS, f"{out}: {len(ids)} records instead of {TASKS}"
-        assert not runs & tests and runs | tests < ids, f"{out}: runs and records differ"
+        assert not runs & tests, f"{out}: both runs and tests: {runs & tests}"
+        assert runs | tests < ids, f"{out}: runs or tests without a record: {(runs | tests) - ids}"
         assert len(ids - runs - tests) == 2, f"{out}: only the two choices leave nothing but a record"
         assert not os.listdir(os.path.join(ledger, "claims")), f"{out}: claims are left"
         return found
