@@ -35,9 +35,10 @@ HWY_INLINE Span windows_over(int at, int stride, int windows) {
 
 struct Maximum {
   static constexpr float kNothing = -HUGE_VALF;
-  /// A NaN wins, as in LibTorch.
+  /// A NaN wins, as in LibTorch: in the two orders the maximum of a number and a NaN is the one and
+  /// the other, and the bits of both together are a NaN. Of two zeros the negative one wins.
   static HWY_INLINE Vector of(Vector a, Vector b) {
-    return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::IsNaN(b)), b, a);
+    return hn::Or(greater_or_second(a, b), greater_or_second(b, a));
   }
 };
 struct Sum {
@@ -50,21 +51,20 @@ constexpr float share_of(int rows, int columns) {
   return 1.0F / static_cast<float>(rows * columns);
 }
 
-/// One row of the output. Each column of three pixels is folded once and serves all windows that it
-/// lies in.
-template <class Fold, int kStride>
-void pool_row(const PoolShape& shape, const float* x, int row, float* y) {
+/// One row of the output, from so many rows of the input. Each column is folded once and serves all
+/// windows that it lies in.
+template <class Fold, int kStride, int kRows>
+void pool_rows(const PoolShape& shape, const float* top, float* y) {
   const int channels = shape.in.channels;
   const int width = shape.in.width;
-  const Span rows = window_span(shape.first_row + row, kStride, shape.in.height);
   const std::ptrdiff_t down = place(shape.in, 1, 0);
   const Vector nothing = broadcast(Fold::kNothing);
   for (int c = 0; c < channels; c += kLanes) {
-    const float* top = x + place(shape.in, rows.first, 0) + c;
     const auto column = [&](int ix) HWY_ATTR {
-      const float* from = top + static_cast<std::ptrdiff_t>(ix) * channels;
+      const float* from = top + static_cast<std::ptrdiff_t>(ix) * channels + c;
       Vector folded = load(from);
-      for (int i = 1; i < rows.count(); ++i) {
+      HWY_UNROLL(2)
+      for (int i = 1; i < kRows; ++i) {
         folded = Fold::of(folded, load(from + i * down));
       }
       return folded;
@@ -78,12 +78,26 @@ void pool_row(const PoolShape& shape, const float* x, int row, float* y) {
       Vector folded = Fold::of(Fold::of(before, here), next);
       if constexpr (std::is_same_v<Fold, Sum>) {
         const int columns = (centre > 0 ? 2 : 1) + (inside ? 1 : 0);
-        folded = hn::Mul(folded, broadcast(share_of(rows.count(), columns)));
+        folded = hn::Mul(folded, broadcast(share_of(kRows, columns)));
       }
       store(folded, to);
       before = kStride == 1 ? here : next;
       here = kStride == 1 ? next : (centre + 2 < width ? column(centre + 2) : nothing);
     }
+  }
+}
+
+template <class Fold, int kStride>
+void pool_row(const PoolShape& shape, const float* x, int row, float* y) {
+  const Span rows = window_span(shape.first_row + row, kStride, shape.in.height);
+  const float* top = x + place(shape.in, rows.first, 0);
+  switch (rows.count()) {
+    case 3:
+      return pool_rows<Fold, kStride, 3>(shape, top, y);
+    case 2:
+      return pool_rows<Fold, kStride, 2>(shape, top, y);
+    default:
+      return pool_rows<Fold, kStride, 1>(shape, top, y);
   }
 }
 

@@ -175,17 +175,36 @@ TEST(MaxPool, GivesATieToTheFirstPixelInReadingOrder) {
   EXPECT_EQ(dx.data()[2 * kChannelBlock], 0.0F);
 }
 
-TEST(MaxPool, LetsNanThrough) {
-  const MapShape map{1, 3, kChannelBlock};
-  FloatBuffer x = zeros(map.floats());
-  FloatBuffer y = zeros(map.floats());
-  x.data()[kChannelBlock] = NAN;
-  max_pool({map, map, 1}, x.data(), y.data(), nullptr);
-  for (int pixel = 0; pixel < 3; ++pixel) {
-    EXPECT_TRUE(std::isnan(y.data()[static_cast<std::ptrdiff_t>(pixel) * kChannelBlock])) << pixel;
+class MaxPoolOfNan : public testing::TestWithParam<std::tuple<std::string, int>> {};
+
+TEST_P(MaxPoolOfNan, IsNanInEveryWindowAroundIt) {
+  const ForcedSimdTarget target(std::get<0>(GetParam()));
+  const int stride = std::get<1>(GetParam());
+  const MapShape in{4, 4, kChannelBlock};
+  const MapShape out{strided_extent(in.height, stride), strided_extent(in.width, stride),
+                     kChannelBlock};
+  for (int at = 0; at < in.height * in.width; ++at) {
+    for (const float nan : {NAN, -NAN}) {
+      FloatBuffer x = zeros(in.floats());
+      std::fill_n(x.data(), in.floats(), -1.0F);
+      x.data()[static_cast<std::ptrdiff_t>(at) * kChannelBlock] = nan;
+      FloatBuffer y = zeros(out.floats());
+      max_pool({in, out, stride}, x.data(), y.data(), nullptr);
+      for (int window = 0; window < out.height * out.width; ++window) {
+        const int down = at / in.width - window / out.width * stride;
+        const int right = at % in.width - window % out.width * stride;
+        const float* found = y.data() + static_cast<std::ptrdiff_t>(window) * kChannelBlock;
+        EXPECT_EQ(std::isnan(found[0]), std::abs(down) <= 1 && std::abs(right) <= 1)
+            << "NaN in pixel " << at << ", window " << window;
+        EXPECT_EQ(found[1], -1.0F);
+      }
+    }
   }
-  EXPECT_EQ(y.data()[1], 0.0F);
 }
+
+INSTANTIATE_TEST_SUITE_P(Strides, MaxPoolOfNan,
+                         testing::Combine(testing::ValuesIn(simd_targets()),
+                                          testing::Values(1, 2)));
 
 }  // namespace
 }  // namespace probedarts::kernels

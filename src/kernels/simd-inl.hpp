@@ -54,10 +54,16 @@ HWY_INLINE void store_whole(AnyTag, hn::Vec<AnyTag> value, float* to) {
     hn::Store(hn::Zero(AnyTag()), AnyTag(), to + hn::MaxLanes(AnyTag()));
   }
 }
-/// ReLU that lets NaN through: x86's maximum returns its second operand when one is NaN.
-HWY_INLINE Vector rectified(Vector value) {
-  return hn::IfThenElse(hn::Lt(value, zero()), zero(), value);
+/// The greater of two; b where they are equal or one is NaN, which is what x86's maximum does.
+HWY_INLINE Vector greater_or_second(Vector a, Vector b) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  return hn::Max(a, b);
+#else
+  return hn::IfThenElse(hn::Gt(a, b), a, b);
+#endif
 }
+/// ReLU that lets NaN through.
+HWY_INLINE Vector rectified(Vector value) { return greater_or_second(zero(), value); }
 
 /// The channels of a pixel, or columns of a matrix: `count` in memory, of which the first `used`
 /// are no padding. Padding is not computed beyond the vector, or half of one, that `used` ends in.

@@ -238,6 +238,23 @@ TEST_P(FusedExecutor, GivesTheSameBitsForAnyNumberOfThreads) {
   }
 }
 
+TEST_P(FusedExecutor, GivesTheSameBitsForImagesInAnyMemoryFormat) {
+  const Case& tested = GetParam();
+  const NetworkLayout layout = lay_out(tested.spec);
+  const auto executor = make_fused_executor(layout, 2);
+  const at::Tensor images = normal({tested.batch, 3, tested.height, tested.width}, "images");
+  const auto logits = [&](const at::Tensor& laid_out, Mode mode) {
+    NetworkState state = initial_state(layout, Precision::kFloat32, 3);
+    return executor->forward(state, laid_out, {mode, Wanted::kNothing}).main;
+  };
+  for (const Mode mode : {Mode::kTrain, Mode::kEvaluate}) {
+    const at::Tensor planes = logits(images, mode);
+    EXPECT_TRUE(logits(images.contiguous(at::MemoryFormat::ChannelsLast), mode).equal(planes));
+    const at::Tensor turned = images.transpose(2, 3).contiguous().transpose(2, 3);
+    EXPECT_TRUE(logits(turned, mode).equal(planes));
+  }
+}
+
 TEST_P(FusedExecutor, GroupedComposedOperationsChangeNothing) {
   const Case& shape = GetParam();
   const NetworkLayout layout = lay_out(shape.spec);

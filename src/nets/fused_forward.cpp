@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstring>
 
 #include "nets/fused_passes.hpp"
 
@@ -138,31 +139,57 @@ void gather_sources(const Context& context, const GatherUnit& unit, int image, b
 void load_patches(const NetworkLayout& layout, const Plan& plan, const at::Tensor& images,
                   int image, float* to) {
   const ConvUnit& conv = layout.stem.convs.front();
+  const int kernel = conv.kernel;
+  const int colours = conv.in_channels;
+  const int used = plan.states[0].channels;
   const kernels::MapShape& shape = plan.states[0].value.shape;
-  const std::ptrdiff_t row_floats = static_cast<std::ptrdiff_t>(shape.width) * shape.channels;
   const float* pixels = images.data_ptr<float>() + image * images.stride(0);
-  std::fill_n(to, shape.floats(), 0.0F);
-  for (int row = 0; row < shape.height; ++row, to += row_floats) {
-    for (int k = 0; k < plan.states[0].channels; ++k) {  // channel, window row, window column
-      const int kx = k % conv.kernel;
-      const int ky = k / conv.kernel % conv.kernel;
-      const int y = row * conv.stride + ky - conv.padding;
-      if (y < 0 || y >= plan.height) {
+  const std::int64_t across = images.stride(1);
+  const std::int64_t down = images.stride(2);
+  const std::int64_t right = images.stride(3);
+  const auto load_pixel = [&](int y, int x, float* patch) {
+    const float* pixel = pixels + y * down + x * right;
+    for (int c = 0; c < colours; ++c) {
+      patch[c] = pixel[c * across];
+    }
+  };
+  const auto load_border_patch = [&](int top, int left, float* patch) {
+    for (int y = top; y < top + kernel; ++y) {
+      for (int x = left; x < left + kernel; ++x, patch += colours) {
+        if (y >= 0 && y < plan.height && x >= 0 && x < plan.width) {
+          load_pixel(y, x, patch);
+        } else {
+          std::fill_n(patch, colours, 0.0F);
+        }
+      }
+    }
+  };
+  // A row of the window lies together in images that the loaders hand out.
+  constexpr int kTogether = 9;
+  const bool together = across == 1 && right == colours && kernel * colours == kTogether;
+  const auto load_inner_patch = [&](int top, int left, float* patch) {
+    for (int y = top; y < top + kernel; ++y) {
+      if (together) {
+        std::memcpy(patch, pixels + y * down + left * right, kTogether * sizeof(float));
+        patch += kTogether;
         continue;
       }
-      const float* from =
-          pixels + k / (conv.kernel * conv.kernel) * images.stride(1) + y * images.stride(2);
-      const int shift = kx - conv.padding;  // of the window's column against the pixel's
-      const int first = shift < 0 ? (-shift + conv.stride - 1) / conv.stride : 0;
-      const int last = std::min(shape.width - 1, (plan.width - 1 - shift) / conv.stride);
-      const std::ptrdiff_t step = conv.stride * images.stride(3);
-      const float* pixel = from + shift * images.stride(3) + first * step;
-      float* patch = to + static_cast<std::ptrdiff_t>(first) * shape.channels + k;
-      for (int column = first; column <= last; ++column) {
-        *patch = *pixel;
-        patch += shape.channels;
-        pixel += step;
+      for (int x = left; x < left + kernel; ++x, patch += colours) {
+        load_pixel(y, x, patch);
       }
+    }
+  };
+  for (int row = 0; row < shape.height; ++row) {
+    const int top = row * conv.stride - conv.padding;
+    const bool rows_inside = top >= 0 && top + kernel <= plan.height;
+    for (int column = 0; column < shape.width; ++column, to += shape.channels) {
+      const int left = column * conv.stride - conv.padding;
+      if (rows_inside && left >= 0 && left + kernel <= plan.width) {
+        load_inner_patch(top, left, to);
+      } else {
+        load_border_patch(top, left, to);
+      }
+      std::fill(to + used, to + shape.channels, 0.0F);
     }
   }
 }

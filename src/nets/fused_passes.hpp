@@ -91,7 +91,7 @@ void gather_sources(const Context& context, const GatherUnit& unit, int image, b
                     std::vector<kernels::GatherSource>& sources);
 
 /// Writes the patches of one image, whatever its strides: to[pixel of the first convolution's
-/// output][channel, row and column of the window], zeros outside of the image and in the padding.
+/// output][row and column of the window, channel], zeros outside of the image and in the padding.
 void load_patches(const NetworkLayout& layout, const Plan& plan, const at::Tensor& images,
                   int image, float* to);
 

@@ -180,14 +180,22 @@ class Builder {
     return index;
   }
 
+  /// The weights of a convolution whose taps are gathered one after the other, so many rows each.
+  static void add_taps(GatherUnit& unit, const ConvUnit& conv, int rows) {
+    const int taps = conv.kernel * conv.kernel;
+    for (int tap = 0; tap < taps; ++tap) {
+      unit.pieces.push_back({conv.parameter, tap * rows, 0, conv.in_channels, conv.in_channels, 0,
+                             conv.out_channels, tap, taps});
+    }
+  }
+
   /// The first convolution of the stem: a 1x1 product over the patches of the images.
   std::size_t first_convolution() {
     const ConvUnit& conv = layout_.stem.convs.front();
     GatherUnit unit = gather(
         {{0, 1, 0, 0}}, strided(plan_.states[0].value.shape, 1, padded_channels(conv.out_channels)),
         conv.out_channels, kernels::Rectify::kNo);
-    const int patch = plan_.states[0].channels;
-    unit.pieces.push_back({conv.parameter, 0, 0, patch, patch, 0, conv.out_channels, 0, 1});
+    add_taps(unit, conv, conv.in_channels);
     return input_state(std::move(unit), layout_.stem.norms.front().norm, conv.out_channels);
   }
 
@@ -205,11 +213,7 @@ class Builder {
       GatherUnit unit =
           gather(std::move(sources), strided(in, conv.stride, padded_channels(conv.out_channels)),
                  conv.out_channels, kernels::Rectify::kYes);
-      const int taps = conv.kernel * conv.kernel;
-      for (int tap = 0; tap < taps; ++tap) {
-        unit.pieces.push_back({conv.parameter, tap * in.channels, 0, conv.in_channels,
-                               conv.in_channels, 0, conv.out_channels, tap, taps});
-      }
+      add_taps(unit, conv, in.channels);
       from = input_state(std::move(unit), layout_.stem.norms[i].norm, conv.out_channels);
     }
     return from;
