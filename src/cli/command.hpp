@@ -23,6 +23,7 @@ int run_predict_command(std::vector<std::string> arguments);
 int run_train_command(std::vector<std::string> arguments);
 int run_derive_command(std::vector<std::string> arguments);
 int run_explain_command(std::vector<std::string> arguments);
+int run_export_command(std::vector<std::string> arguments);
 int run_report_command(std::vector<std::string> arguments);
 int run_study_command(std::vector<std::string> arguments);
 int run_data_command(std::vector<std::string> arguments);

@@ -29,9 +29,12 @@ void add_option(CLI::App& app, const char* key, Field& field, const char* help) 
   if constexpr (std::is_same_v<Field, bool>) {
     app.add_option(name, field, help)->type_name("BOOLEAN");  // bare: see with_flag_values
   } else if constexpr (std::is_same_v<Field, std::vector<std::string>>) {
-    app.add_option(name, field, help)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->delimiter(',');
+    CLI::Option* list = app.add_option(name, field, help)
+                            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+                            ->delimiter(',');
+    // Where images or folders may follow, they are no part of the list.
+    const auto has_place = [](const CLI::Option* option) { return option->get_positional(); };
+    list->allow_extra_args(app.get_options(has_place).empty());
   } else {
     app.add_option(name, field, help);
   }
@@ -58,6 +61,7 @@ struct RunRequest {
   std::string config_file;
   bool force = false;
   bool as_json = false;
+  std::vector<std::string> given;  ///< flags of the command line and the file, not of the preset
 };
 
 using Preset = std::vector<std::pair<std::string, std::string>> (*)(const std::string&);
@@ -86,29 +90,35 @@ std::unique_ptr<CLI::App> make_run_parser(const RunCommand<Config>& command,
   return app;
 }
 
-/// Flags in order of rising precedence: preset, configuration file, command line.
+/// Flags of the configuration file, and after them those of the command line, which win.
 template <class Config>
-std::vector<std::string> all_flags(const RunCommand<Config>& command,
-                                   const std::vector<std::string>& arguments, const CLI::App& app) {
-  std::vector<std::string> from_file;
+std::vector<std::string> given_flags(const RunCommand<Config>& command,
+                                     const std::vector<std::string>& arguments,
+                                     const CLI::App& app) {
+  std::vector<std::string> given;
   if (const auto path = raw_value(arguments, "--config")) {
-    from_file = flags_from_toml(*path, app);
+    given = flags_from_toml(*path, app);
     RunRequest<Config> scratch;  // parsed on its own, so that a wrong value is blamed on the file
     try {
-      parse(*make_run_parser(command, scratch), from_file);
+      parse(*make_run_parser(command, scratch), given);
     } catch (const UserError& error) {
       throw UserError(fmt::format("{}: {}", *path, error.what()));
     }
   }
-  std::string preset = Config{}.preset;
-  preset = raw_value(from_file, "--preset").value_or(preset);
-  preset = raw_value(arguments, "--preset").value_or(preset);
+  given.insert(given.end(), arguments.begin(), arguments.end());
+  return given;
+}
+
+/// The preset's flags before those that were given.
+template <class Config>
+std::vector<std::string> with_preset(const RunCommand<Config>& command,
+                                     const std::vector<std::string>& given) {
+  const std::string preset = raw_value(given, "--preset").value_or(Config{}.preset);
   std::vector<std::string> flags;
   for (const auto& [key, value] : command.preset(preset)) {
     flags.push_back("--" + key + "=" + value);
   }
-  flags.insert(flags.end(), from_file.begin(), from_file.end());
-  flags.insert(flags.end(), arguments.begin(), arguments.end());
+  flags.insert(flags.end(), given.begin(), given.end());
   return flags;
 }
 
@@ -123,7 +133,8 @@ std::optional<int> parse_run(const RunCommand<Config>& command, std::vector<std:
   arguments = with_flag_values(std::move(arguments), request.config);
   const auto app = make_run_parser(command, request);
   const bool resuming = raw_value(arguments, "--resume").has_value();
-  if (const auto code = parse(*app, resuming ? arguments : all_flags(command, arguments, *app))) {
+  request.given = resuming ? arguments : given_flags(command, arguments, *app);
+  if (const auto code = parse(*app, resuming ? arguments : with_preset(command, request.given))) {
     return code;
   }
   if (resuming) {

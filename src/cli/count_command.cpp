@@ -13,7 +13,6 @@
 #include "learn/network.hpp"
 #include "nets/count.hpp"
 #include "nets/zoo.hpp"
-#include "space/published.hpp"
 
 namespace probedarts::cli {
 namespace {
@@ -21,7 +20,6 @@ namespace {
 using nlohmann::json;
 
 constexpr int kMaxSizePx = 65536;
-constexpr const char* kCellFlags[] = {"--channels", "--cells", "--stem"};
 
 struct Request : learn::NetworkOptions {
   int classes = 33;
@@ -48,24 +46,13 @@ std::unique_ptr<CLI::App> make_count_parser(Request& request) {
   return app;
 }
 
-/// Whether stem, channels and cells mean something.
-bool is_of_cells(const Request& request) {
-  return request.network.empty() || space::published_genotype(request.network).has_value();
-}
-
-nets::LayerGraph network_of(const Request& request, const CLI::App& app) {
+nets::LayerGraph network_of(const Request& request, const std::vector<std::string>& given) {
   if (request.size_px < 1 || request.size_px > kMaxSizePx) {
     throw UserError(
         fmt::format("--size: {} px is out of range; use 1 to {}", request.size_px, kMaxSizePx));
   }
-  if (!is_of_cells(request)) {
-    for (const char* flag : kCellFlags) {
-      if (app.count(flag) > 0) {
-        throw UserError(
-            fmt::format("{}: the network '{}' has no such choice; use it with --genotype", flag,
-                        request.network));
-      }
-    }
+  if (!request.network.empty()) {
+    refuse_idle_cell_flags(request, given);
   }
   learn::NetworkOptions options = request;
   resolve_genotype(options);
@@ -135,10 +122,10 @@ void print_table(const nets::NetworkCount& count, const std::string& network,
 int run_count_command(std::vector<std::string> arguments) {
   Request request;
   const auto app = make_count_parser(request);
-  if (const auto code = parse(*app, std::move(arguments))) {
+  if (const auto code = parse(*app, arguments)) {
     return *code;
   }
-  const nets::LayerGraph graph = network_of(request, *app);
+  const nets::LayerGraph graph = network_of(request, arguments);
   const nets::NetworkCount count = nets::count_network(graph, request.size_px, request.size_px);
   const std::string network = request.network.empty() ? request.genotype : request.network;
   if (request.as_json) {

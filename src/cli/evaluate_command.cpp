@@ -1,6 +1,7 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <span>
 #include <utility>
 #include <variant>
 
@@ -13,8 +14,10 @@
 #include "cli/genotype_source.hpp"
 #include "cli/tables.hpp"
 #include "core/files.hpp"
+#include "core/mean_and_sd.hpp"
 #include "core/progress.hpp"
 #include "learn/evaluate.hpp"
+#include "learn/train.hpp"
 
 namespace probedarts::cli {
 namespace {
@@ -25,6 +28,7 @@ using json = nlohmann::ordered_json;
 struct Request {
   learn::EvaluateConfig config;
   std::vector<std::string> runs;
+  std::string folder;  ///< of several runs that this is one of; empty for a run by itself
   std::vector<int> sizes;
   std::string predictions;
   bool as_json = false;
@@ -33,8 +37,10 @@ struct Request {
 std::unique_ptr<CLI::App> make_evaluate_parser(Request& request) {
   auto app = make_parser("Measures a trained network on a split of a data set (docs/evaluate.md).",
                          "probedarts evaluate");
-  app->add_option("run", request.runs,
-                  "run folders of trainings: the best weights of each, on its own data");
+  app->add_option(
+      "run", request.runs,
+      "run folders of trainings: the best weights of each, on its own data; a folder of "
+      "several (train --runs) stands for all of them");
   for_each_option(request.config, [&](const char* key, auto& field, const char* help) {
     add_option(*app, key, field, help);
   });
@@ -170,6 +176,57 @@ json to_json(const Answer& answer) {
           {"evaluations", sizes}};
 }
 
+/// Answers by one: those of a folder of several runs together, others alone.
+std::vector<std::span<const Answer>> grouped(const std::vector<Answer>& answers) {
+  std::vector<std::span<const Answer>> groups;
+  for (std::size_t first = 0; first < answers.size();) {
+    const std::string& folder = answers[first].request.folder;
+    std::size_t end = first + 1;
+    while (!folder.empty() && end < answers.size() && answers[end].request.folder == folder) {
+      ++end;
+    }
+    groups.push_back(std::span(answers).subspan(first, end - first));
+    first = end;
+  }
+  return groups;
+}
+
+/// A measure over the runs of a folder; runs of one call have the same sizes and measures.
+MeanSd over_runs(std::span<const Answer> runs, std::size_t evaluation, std::size_t measure) {
+  std::vector<double> values;
+  for (const Answer& run : runs) {
+    values.push_back(run.result.evaluations[evaluation].measures[measure].value);
+  }
+  return mean_and_sd(values);
+}
+
+json summary_json(std::span<const Answer> runs) {
+  json sizes = json::array();
+  const auto& evaluations = runs.front().result.evaluations;
+  for (std::size_t e = 0; e < evaluations.size(); ++e) {
+    json measures = json::object();
+    for (std::size_t m = 0; m < evaluations[e].measures.size(); ++m) {
+      const MeanSd found = over_runs(runs, e, m);
+      measures[evaluations[e].measures[m].key] = {
+          {"mean", number(found.mean)}, {"sd", found.sd ? number(*found.sd) : json(nullptr)}};
+    }
+    sizes.push_back({{"size", evaluations[e].size_px}, {"measures", measures}});
+  }
+  return sizes;
+}
+
+json to_json(std::span<const Answer> group) {
+  if (group.front().request.folder.empty()) {
+    return to_json(group.front());
+  }
+  json runs = json::array();
+  for (const Answer& answer : group) {
+    runs.push_back(to_json(answer));
+  }
+  return {
+      {"folder", group.front().request.folder}, {"runs", runs}, {"summary", summary_json(group)}};
+}
+
 std::string share(double value) { return std::isnan(value) ? "-" : fmt::format("{:.4f}", value); }
 
 /// All measures, one below the other; which model each is of only where there are several.
@@ -190,6 +247,21 @@ Table measure_table(const std::vector<Answer>& answers) {
           table.rows.back().insert(table.rows.back().begin(), answer.request.config.model.run);
         }
       }
+    }
+  }
+  return table;
+}
+
+/// Mean and standard deviation (n - 1) of every measure over the runs of a folder.
+Table summary_table(std::span<const Answer> runs) {
+  Table table{{"size", "measure", fmt::format("mean of {} runs", runs.size()), "sd"}, {}};
+  const auto& evaluations = runs.front().result.evaluations;
+  for (std::size_t e = 0; e < evaluations.size(); ++e) {
+    for (std::size_t m = 0; m < evaluations[e].measures.size(); ++m) {
+      const MeanSd found = over_runs(runs, e, m);
+      table.rows.push_back({fmt::format("{} px", evaluations[e].size_px),
+                            evaluations[e].measures[m].label, share(found.mean),
+                            found.sd ? share(*found.sd) : "-"});
     }
   }
   return table;
@@ -307,6 +379,21 @@ std::string predictions_csv(const std::vector<Answer>& answers) {
   return text;
 }
 
+/// Every run with the folder of several that it is from, or with none.
+std::vector<std::pair<std::string, std::string>> single_runs(const std::vector<std::string>& runs) {
+  std::vector<std::pair<std::string, std::string>> single;
+  for (const std::string& run : runs) {
+    if (!learn::holds_several_runs(run)) {
+      single.emplace_back(run, "");
+      continue;
+    }
+    for (const std::filesystem::path& inside : learn::finished_runs(run)) {
+      single.emplace_back(inside.string(), run);
+    }
+  }
+  return single;
+}
+
 /// What to evaluate, in order: a request for each run, or the one for a checkpoint.
 /// \returns  the exit code instead where the flags ask for help or are wrong.
 std::variant<std::vector<Request>, int> read_requests(std::vector<std::string> arguments) {
@@ -315,11 +402,12 @@ std::variant<std::vector<Request>, int> read_requests(std::vector<std::string> a
   if (const auto code = parse(*make_evaluate_parser(first), arguments)) {
     return *code;
   }
+  refuse_idle_cell_flags(first.config.model.network, arguments);
   if (first.runs.empty()) {
     return std::vector<Request>{first};
   }
   std::vector<Request> requests;
-  for (const std::string& run : first.runs) {
+  for (const auto& [run, folder] : single_runs(first.runs)) {
     std::vector<std::string> own = arguments;
     if (!raw_value(arguments, "--data")) {
       const std::vector<std::string> stored = flags_of_run(run);
@@ -328,6 +416,7 @@ std::variant<std::vector<Request>, int> read_requests(std::vector<std::string> a
     requests.emplace_back();
     parse(*make_evaluate_parser(requests.back()), own);
     requests.back().config.model.run = run;
+    requests.back().folder = folder;
   }
   return requests;
 }
@@ -351,13 +440,19 @@ int run_evaluate_command(std::vector<std::string> arguments) {
   }
   if (asked.as_json) {
     json printed = json::array();
-    for (const Answer& answer : answers) {
-      printed.push_back(to_json(answer));
+    for (const auto& group : grouped(answers)) {
+      printed.push_back(to_json(group));
     }
-    std::printf("%s\n", (answers.size() == 1 ? printed[0] : printed).dump(1).c_str());
+    std::printf("%s\n", (printed.size() == 1 ? printed[0] : printed).dump(1).c_str());
     return 0;
   }
   print_table(measure_table(answers));
+  for (const auto& group : grouped(answers)) {
+    if (!group.front().request.folder.empty()) {
+      std::printf("\n%s\n", group.front().request.folder.c_str());
+      print_table(summary_table(group));
+    }
+  }
   for (const Answer& answer : answers) {
     print_classes(answer);
   }

@@ -87,10 +87,11 @@ std::unique_ptr<CLI::App> make_explain_parser(Request& request) {
   add_values(*app, "images", request.images, "image files, or folders of them");
   add_network_flags(*app, request);
   app->add_option("--method", request.method, "gradcam, gradcam++ or hirescam");
-  add_list(*app, "--target", request.targets,
-           "what to explain: top (the first answer), label, names or numbers of classes");
+  add_list(
+      *app, "--target", request.targets,
+      "what to explain, with commas: top (the first answer), label, names or numbers of classes");
   add_list(*app, "--layer", request.layers,
-           "layer or cell to look at, one for all networks or one each");
+           "layer or cell to look at, one for all networks or, with commas, one each");
   app->add_option("--data", request.data, "data set that tells the labels of the images");
   app->add_option("--pick", request.pick,
                   "instead of images: so many of the data set, of classes as different as can be");
@@ -239,7 +240,14 @@ std::optional<int> read_request(std::vector<std::string> arguments, Request& req
     flags.insert(flags.end(), arguments.begin(), arguments.end());
     arguments = std::move(flags);
   }
-  return parse(*app, std::move(arguments));
+  const auto code = parse(*app, arguments);
+  if (!code) {
+    learn::NetworkOptions named;  // the first of each stands for all
+    named.network = request.networks.empty() ? "" : request.networks.front();
+    named.genotype = request.genotypes.empty() ? "" : request.genotypes.front();
+    refuse_idle_cell_flags(named, arguments);
+  }
+  return code;
 }
 
 }  // namespace

@@ -1,13 +1,16 @@
 #include "cli/genotype_source.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <system_error>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "cli/flags.hpp"
 #include "core/errors.hpp"
 #include "core/files.hpp"
+#include "nets/zoo.hpp"
 #include "report/read_run.hpp"
 #include "space/published.hpp"
 
@@ -53,6 +56,25 @@ space::Genotype read_genotype(const std::string& source, const std::string& who,
                     who, source, fmt::join(space::published_names(), ", ")));
   }
   return space::parse_genotype(source);
+}
+
+void refuse_idle_cell_flags(const learn::NetworkOptions& options,
+                            const std::vector<std::string>& given) {
+  const auto zoo = nets::zoo_names();
+  const bool of_zoo = std::find(zoo.begin(), zoo.end(), options.network) != zoo.end();
+  if (!options.genotype.empty() || (!options.network.empty() && !of_zoo)) {
+    return;  // made of a genotype, or of an unknown name, which is another complaint
+  }
+  for (const char* flag : {"--channels", "--cells", "--stem"}) {
+    if (!raw_value(given, flag)) {
+      continue;
+    }
+    throw UserError(
+        options.network.empty()
+            ? fmt::format("{}: goes with --genotype; without one the model tells its own", flag)
+            : fmt::format("{}: the network '{}' has no such choice; use it with --genotype", flag,
+                          options.network));
+  }
 }
 
 void resolve_genotype(learn::NetworkOptions& options) {

@@ -1,5 +1,6 @@
 // probedarts: one sub-command a file; exceptions become exit codes here and nowhere else.
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <string>
@@ -10,6 +11,7 @@
 #include "cli/command.hpp"
 #include "cli/flags.hpp"
 #include "core/errors.hpp"
+#include "core/files.hpp"
 #include "core/version.hpp"
 #include "nets/torch_runtime.hpp"
 
@@ -28,6 +30,8 @@ constexpr Command kCommands[] = {
     {"count", "count parameters, multiply-accumulates and memory of a network",
      probedarts::cli::run_count_command},
     {"explain", "show where trained networks look on images", probedarts::cli::run_explain_command},
+    {"export", "write trained weights for PyTorch and other programs",
+     probedarts::cli::run_export_command},
     {"study", "plan and run many searches from one file", probedarts::cli::run_study_command},
     {"report", "write a page about one or several runs", probedarts::cli::run_report_command},
     {"data", "check a data set, or write the embedded one", probedarts::cli::run_data_command},
@@ -72,6 +76,13 @@ int run(const std::vector<std::string>& arguments) {
            : fmt::format("unknown command '{}'; see probedarts --help", arguments[0]));
 }
 
+/// What was printed may still be in memory, and what it goes to may be full.
+void finish_output() {
+  if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+    probedarts::report_file_failure("write", "standard output", errno);
+  }
+}
+
 int complain(const char* what, int code) {
   std::fprintf(stderr, "probedarts: %s\n", what);
   return code;
@@ -83,7 +94,9 @@ int main(int argc, char** argv) {
   probedarts::nets::keep_freed_memory();
   std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes then fails a write, as a full disk does
   try {
-    return run({argv + 1, argv + argc});
+    const int code = run({argv + 1, argv + argc});
+    finish_output();
+    return code;
   } catch (const probedarts::UserError& error) {
     return complain(error.what(), kUserError);
   } catch (const probedarts::Diverged& error) {

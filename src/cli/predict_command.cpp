@@ -97,9 +97,11 @@ void print_csv(const learn::PredictedImages& result) {
 int run_predict_command(std::vector<std::string> arguments) {
   Request request;
   const auto app = make_predict_parser(request);
-  if (const auto code = parse(*app, with_flag_values(std::move(arguments), request.config))) {
+  arguments = with_flag_values(std::move(arguments), request.config);
+  if (const auto code = parse(*app, arguments)) {
     return *code;
   }
+  refuse_idle_cell_flags(request.config.model.network, arguments);
   resolve_genotype(request.config.model.network);
   const learn::PredictedImages result = learn::predict_images(request.config, request.images);
   if (!result.unreadable.empty()) {

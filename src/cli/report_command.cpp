@@ -6,16 +6,36 @@
 #include "core/errors.hpp"
 #include "core/files.hpp"
 #include "core/progress.hpp"
+#include "learn/train.hpp"
 #include "report/report.hpp"
 
 namespace probedarts::cli {
+namespace {
+
+/// The runs of a folder of several in its place.
+std::vector<std::filesystem::path> single_runs(const std::vector<std::string>& runs) {
+  std::vector<std::filesystem::path> folders;
+  for (const std::string& run : runs) {
+    if (learn::holds_several_runs(run)) {
+      const auto inside = learn::finished_runs(run);
+      folders.insert(folders.end(), inside.begin(), inside.end());
+    } else {
+      folders.emplace_back(run);
+    }
+  }
+  return folders;
+}
+
+}  // namespace
 
 int run_report_command(std::vector<std::string> arguments) {
   std::vector<std::string> runs;
   std::string out;
   const auto app = make_parser("Writes one self-contained page about runs (docs/report.md).",
                                "probedarts report");
-  app->add_option("runs", runs, "run folders; several stand side by side")
+  app->add_option(
+         "runs", runs,
+         "run folders, or folders of several runs (train --runs); several stand side by side")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   app->add_option(
       "--out", out,
@@ -26,11 +46,12 @@ int run_report_command(std::vector<std::string> arguments) {
   if (runs.empty()) {
     throw UserError("report: no run given; name one or more run folders");
   }
+  const std::vector<std::filesystem::path> folders = single_runs(runs);
   const std::filesystem::path file = !out.empty() ? std::filesystem::path(out)
                                      : runs.size() == 1
                                          ? std::filesystem::path(runs[0]) / "report.html"
                                          : std::filesystem::path("report.html");
-  write_file_atomically(file, report::render_report({runs.begin(), runs.end()}));
+  write_file_atomically(file, report::render_report(folders));
   print_line(fmt::format("report: {}", file.string()));
   return 0;
 }

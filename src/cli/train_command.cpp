@@ -104,6 +104,9 @@ int run_train_command(std::vector<std::string> arguments) {
                : print_single(learn::resume_training(request.resume, machine), request.as_json);
   }
   learn::TrainConfig& config = request.config;
+  if (!config.network.empty()) {
+    refuse_idle_cell_flags(config, request.given);
+  }
   resolve_genotype(config);
   const auto if_exists =
       request.force ? RunFolder::IfExists::kReplace : RunFolder::IfExists::kRefuse;

@@ -73,6 +73,34 @@ Descriptor open_draft(const std::filesystem::path& path, const std::filesystem::
   }
 }
 
+/// Where the content goes: a link is followed, so that what it leads to is replaced and not the
+/// link.
+std::filesystem::path target_of(std::filesystem::path path) {
+  constexpr int kMostLinks = 40;  // as the kernel; the rest of a circle fails when it is opened
+  std::error_code none;
+  for (int i = 0; i < kMostLinks && std::filesystem::is_symlink(path, none); ++i) {
+    path = path.parent_path() / std::filesystem::read_symlink(path, none);
+  }
+  return path;
+}
+
+/// A device or pipe, which takes what is written and is not replaced.
+bool is_device(const std::filesystem::path& path) {
+  std::error_code missing;
+  const auto status = std::filesystem::status(path, missing);
+  return std::filesystem::is_other(status);
+}
+
+void write_device(const std::filesystem::path& path, std::string_view content) {
+  const Descriptor device(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  if (device.get() < 0) {
+    report_file_failure("write", path, errno);
+  }
+  if (const int error = write_all(device.get(), content)) {
+    report_file_failure("write", path, error);
+  }
+}
+
 }  // namespace
 
 void report_file_failure(const char* verb, const std::filesystem::path& path, int error) {
@@ -118,7 +146,12 @@ std::string read_file(const std::filesystem::path& path) {
   return content;
 }
 
-void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+void write_file_atomically(const std::filesystem::path& name, std::string_view content) {
+  const std::filesystem::path path = target_of(name);
+  if (is_device(path)) {
+    write_device(path, content);
+    return;
+  }
   const std::filesystem::path temporary = path.string() + ".partial";
   const Descriptor file = open_draft(path, temporary);
   if (const int error = write_all(file.get(), content)) {

@@ -11,8 +11,8 @@ namespace probedarts {
 std::string read_file(const std::filesystem::path& path);
 
 /// Writes to a temporary name beside `path`, syncs, renames: a reader sees the old file or the new
-/// one, never a half. \throws UserError when the disk is full or the folder cannot be written; the
-/// old file is untouched.
+/// one, never a half. A link is followed; a device or pipe is written to. \throws UserError when
+/// the disk is full or the folder cannot be written; the old file is untouched.
 void write_file_atomically(const std::filesystem::path& path, std::string_view content);
 
 /// Appends whole lines and syncs them. \throws UserError as above; a partial line is cut off again.

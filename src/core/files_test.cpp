@@ -9,6 +9,7 @@
 #include <vector>
 
 #include <fcntl.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -51,6 +52,28 @@ TEST_F(Files, AreReplacedWithoutALeftover) {
   write_file_atomically(folder_ / "f", "new");
   EXPECT_EQ(read_file(folder_ / "f"), "new");
   EXPECT_EQ(files_in_folder(), 1U);
+}
+
+TEST_F(Files, BehindALinkAreReplacedAndTheLinkStays) {
+  std::filesystem::create_directory(folder_ / "d");
+  write_file_atomically(folder_ / "d" / "f", "old");
+  std::filesystem::create_symlink("d/f", folder_ / "link");
+  write_file_atomically(folder_ / "link", "new");
+  EXPECT_TRUE(std::filesystem::is_symlink(folder_ / "link"));
+  EXPECT_EQ(read_file(folder_ / "d" / "f"), "new");
+  std::filesystem::create_symlink("d/none", folder_ / "dangling");
+  write_file_atomically(folder_ / "dangling", "first");
+  EXPECT_EQ(read_file(folder_ / "d" / "none"), "first");
+}
+
+TEST_F(Files, ThatAreDevicesAreWrittenTo) {
+  std::filesystem::create_symlink("/dev/null", folder_ / "null");
+  write_file_atomically(folder_ / "null", "gone");
+  EXPECT_TRUE(std::filesystem::is_character_file(folder_ / "null"));
+  std::filesystem::create_symlink("/dev/full", folder_ / "full");
+  EXPECT_THAT(testing::sentence_of([&] { write_file_atomically(folder_ / "full", "x"); }),
+              ::testing::HasSubstr("No space left on device; free some space"));
+  EXPECT_EQ(files_in_folder(), 2U);
 }
 
 TEST_F(Files, OfTwoWritersAtATimeAreBothWhole) {

@@ -35,18 +35,24 @@ std::string misfit(const WantedTensor& wanted, const StoredTensor& got) {
   return "";
 }
 
-[[noreturn]] void report_misfits(const std::string& source, const std::vector<std::string>& misfits,
-                                 std::size_t wanted, std::size_t got) {
+/// The first three; where tensors are missing and others are there instead, one of those among
+/// them, because a prefix or another network is told by the names that are there.
+[[noreturn]] void report_misfits(const std::string& source, std::vector<std::string> misfits,
+                                 const std::vector<std::string>& superfluous, std::size_t wanted,
+                                 std::size_t got) {
   constexpr std::size_t kShown = 3;
-  const std::size_t shown = std::min(kShown, misfits.size());
-  const auto first = misfits.begin();
+  const std::size_t all = misfits.size() + superfluous.size();
+  const std::size_t others = kShown - std::min(kShown - 1, misfits.size());
+  misfits.resize(std::min(misfits.size(), superfluous.empty() ? kShown : kShown - 1));
+  misfits.insert(
+      misfits.end(), superfluous.begin(),
+      superfluous.begin() + static_cast<std::ptrdiff_t>(std::min(others, superfluous.size())));
   const std::string more =
-      misfits.size() > shown ? fmt::format(", and {} more", misfits.size() - shown) : "";
+      all > misfits.size() ? fmt::format(", and {} more", all - misfits.size()) : "";
   throw UserError(fmt::format(
       "{}: does not fit the network: {}{} ({} tensors wanted, {} in the checkpoint); choose the "
       "network that it was made for",
-      source, fmt::join(first, first + static_cast<std::ptrdiff_t>(shown), ", "), more, wanted,
-      got));
+      source, fmt::join(misfits, ", "), more, wanted, got));
 }
 
 }  // namespace
@@ -56,6 +62,7 @@ MatchedCheckpoint match_checkpoint(const TensorFile& checkpoint,
                                    const std::string& source) {
   MatchedCheckpoint matched;
   std::vector<std::string> misfits;
+  std::vector<std::string> superfluous;
   std::set<std::string> names;
   for (const WantedTensor& want : wanted) {
     names.insert(want.name);
@@ -84,11 +91,12 @@ MatchedCheckpoint match_checkpoint(const TensorFile& checkpoint,
     }
     matched.unused.push_back(name);
     if (!is_one_of(name, rules.optional) && !is_one_of(name, rules.replaceable)) {
-      misfits.push_back(fmt::format("'{}' {} is not wanted", name, shape_text(tensor.shape)));
+      superfluous.push_back(fmt::format("'{}' {} is not wanted", name, shape_text(tensor.shape)));
     }
   }
-  if (!misfits.empty()) {
-    report_misfits(source, misfits, wanted.size(), checkpoint.tensors.size());
+  if (!misfits.empty() || !superfluous.empty()) {
+    report_misfits(source, std::move(misfits), superfluous, wanted.size(),
+                   checkpoint.tensors.size());
   }
   return matched;
 }

@@ -55,6 +55,18 @@ TEST(MatchCheckpoint, NamesTheShapesWantedAndGot) {
             "tensors wanted, 2 in the checkpoint); choose the network that it was made for");
 }
 
+TEST(MatchCheckpoint, NamesWhatIsThereInsteadOfWhatIsMissing) {
+  TensorFile file;
+  for (const auto& [name, tensor] : checkpoint().tensors) {
+    file.tensors["backbone." + name] = tensor;
+  }
+  EXPECT_EQ(
+      refusal(file),
+      "n4.pt: does not fit the network: 'stem.weight' [2] is missing, 'classifier.weight' [3] "
+      "is missing, 'backbone.classifier.weight' [3] is not wanted, and 1 more (3 tensors "
+      "wanted, 2 in the checkpoint); choose the network that it was made for");
+}
+
 TEST(MatchCheckpoint, NamesTheFirstThreeMisfits) {
   TensorFile file;
   for (const std::string name : {"a", "b", "c"}) {

@@ -173,6 +173,7 @@ TEST(ReadCheckpoint, StripsTheWrapperOnlyWhenAllNamesHaveIt) {
   EXPECT_EQ(read({"module.a", "module.b.w"}), (Names{"a", "b.w"}));
   EXPECT_EQ(read({"module.a", "b"}), (Names{"b", "module.a"}));
   EXPECT_EQ(read({"_orig_mod.module.a"}), (Names{"a"}));
+  EXPECT_EQ(read({"model.a", "model.b"}), (Names{"a", "b"}));
   EXPECT_EQ(read({"module."}), (Names{"module."}));
 }
 

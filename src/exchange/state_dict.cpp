@@ -183,7 +183,7 @@ StoredTensor gather(const PickledTensor& tensor, std::string_view storage, Allow
 }
 
 void strip_wrapper_prefixes(std::map<std::string, StoredTensor>& tensors) {
-  for (const std::string_view prefix : {"module.", "_orig_mod.", "module."}) {
+  for (const std::string_view prefix : {"module.", "_orig_mod.", "module.", "model."}) {
     const bool everywhere = std::all_of(tensors.begin(), tensors.end(), [&](const auto& entry) {
       return entry.first.starts_with(prefix) && entry.first.size() > prefix.size();
     });

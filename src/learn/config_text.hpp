@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <type_traits>
 
 #include <fmt/format.h>
@@ -43,16 +44,24 @@ void read_config(const nlohmann::json& stored, Config& config) {
   }
 }
 
-/// \param command  whose --config reads it back.
-template <class Config>
-std::string config_to_toml(const Config& config, const std::string& command) {
+/// \param command  whose --config reads it back. \param wanted  of a key: whether it means
+/// anything.
+template <class Config, class Wanted>
+std::string config_to_toml(const Config& config, const std::string& command, const Wanted& wanted) {
   std::string text = fmt::format(
       "# Effective configuration of a run; `probedarts {} --config` reads it back.\n", command);
   for_each_option(config, [&](const char* key, const auto& field, const char*) {
     // JSON's numbers, strings (with the same escapes), booleans and arrays are TOML's.
-    text += fmt::format("{} = {}\n", key, nlohmann::json(field).dump());
+    if (wanted(std::string_view(key))) {
+      text += fmt::format("{} = {}\n", key, nlohmann::json(field).dump());
+    }
   });
   return text;
+}
+
+template <class Config>
+std::string config_to_toml(const Config& config, const std::string& command) {
+  return config_to_toml(config, command, [](std::string_view) { return true; });
 }
 
 }  // namespace probedarts::learn

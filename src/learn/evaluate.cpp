@@ -1,6 +1,7 @@
 #include "learn/evaluate.hpp"
 
 #include <map>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
@@ -118,7 +119,12 @@ class Evaluator {
     const auto take = [](const at::Tensor& from, std::vector<float>& to) {
       to.insert(to.end(), from.data_ptr<float>(), from.data_ptr<float>() + from.numel());
     };
+    const std::size_t first = result.logits.size() / result.classes;
     take(logits, result.logits);
+    for (std::size_t i = first; i < result.logits.size() / result.classes; ++i) {
+      require_answer(model_, std::span(result.logits).subspan(i * result.classes, result.classes),
+                     result.names[i]);
+    }
     take(probabilities, result.probabilities);
   }
 

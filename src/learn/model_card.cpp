@@ -1,6 +1,7 @@
 #include "learn/model_card.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -207,6 +208,11 @@ std::string checkpoint_of(const ModelRequest& request) {
     return request.checkpoint;
   }
   const auto best = std::filesystem::path(request.run) / "checkpoint" / "best.safetensors";
+  const auto first = std::filesystem::path(request.run) / "run-1";
+  if (std::filesystem::exists(first)) {
+    throw UserError(fmt::format("'{}' holds several runs; give one of them, for example '{}'",
+                                request.run, first.string()));
+  }
   if (!std::filesystem::exists(best)) {
     throw UserError(
         fmt::format("'{}' holds no checkpoint/best.safetensors; give the folder of a training "
@@ -214,6 +220,15 @@ std::string checkpoint_of(const ModelRequest& request) {
                     request.run));
   }
   return best.string();
+}
+
+void require_answer(const TrainedModel& model, std::span<const float> logits,
+                    const std::string& image) {
+  if (!std::all_of(logits.begin(), logits.end(), [](float x) { return std::isfinite(x); })) {
+    throw Diverged(fmt::format(
+        "{}: its answer to '{}' is no number; use weights from before the training diverged",
+        model.path, image));
+  }
 }
 
 TrainedModel open_model(const ModelRequest& request, const ModelCard* known) {

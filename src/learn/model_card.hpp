@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,10 @@ struct ModelRequest {
 
 /// The file that a request means. \throws UserError when it names none, or two.
 std::string checkpoint_of(const ModelRequest& request);
+
+/// \throws Diverged when the logits of an image are not finite: weights that diverged say nothing.
+void require_answer(const TrainedModel& model, std::span<const float> logits,
+                    const std::string& image);
 
 /// Opens a checkpoint. The auxiliary head, which only training needs, is left aside.
 /// \param known  classes and labels of the data at hand, for a checkpoint that does not tell them.

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <future>
 #include <optional>
+#include <span>
 
 #include <fmt/format.h>
 
@@ -66,10 +67,14 @@ class Decoder {
   int size_px_;
 };
 
+std::span<const float> row_of(const at::Tensor& rows, std::size_t row) {
+  const auto width = static_cast<std::size_t>(rows.size(1));
+  return {rows.data_ptr<float>() + row * width, width};
+}
+
 void append(const at::Tensor& rows, std::size_t row, std::vector<float>& to) {
-  const std::int64_t width = rows.size(1);
-  const float* begin = rows.data_ptr<float>() + static_cast<std::int64_t>(row) * width;
-  to.insert(to.end(), begin, begin + width);
+  const std::span<const float> values = row_of(rows, row);
+  to.insert(to.end(), values.begin(), values.end());
 }
 
 /// Runs a batch; unreadable images are zeros in it and leave no row behind.
@@ -90,6 +95,7 @@ void run_batch(DecodedBatch& batch, std::size_t first, const std::vector<fs::pat
       result.unreadable.push_back(name);
       continue;
     }
+    require_answer(model, row_of(logits, i), name);
     result.files.push_back(name);
     append(logits, i, result.logits);
     append(probabilities, i, result.probabilities);

@@ -47,7 +47,7 @@ struct PredictedImages {
 
 /// Predicts image files and the images of folders (data::list_images), the next batch being decoded
 /// while the network computes. \throws UserError (open_model); for an unreadable image, unless
-/// skip_unreadable.
+/// skip_unreadable. \throws Diverged (require_answer).
 PredictedImages predict_images(const PredictConfig& config, const std::vector<std::string>& paths);
 
 }  // namespace probedarts::learn

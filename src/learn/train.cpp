@@ -131,7 +131,9 @@ class Training {
 
  private:
   void start_from_checkpoint() {
-    const TensorFile file = exchange::read_checkpoint(config_.init);
+    ModelRequest from;
+    (std::filesystem::is_directory(config_.init) ? from.run : from.checkpoint) = config_.init;
+    const TensorFile file = exchange::read_checkpoint(checkpoint_of(from));
     const std::vector<std::string> kept =
         load_weights(file, network_.table(), Fit::kNewClassifier, config_.init, now_.network);
     now_.network.batches_tracked = 0;

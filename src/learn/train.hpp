@@ -42,6 +42,10 @@ std::vector<TrainResult> run_trainings(const TrainConfig& config, const std::fil
 /// Whether a folder is one of `run_trainings`.
 bool holds_several_runs(const std::filesystem::path& out);
 
+/// The runs in such a folder that did not diverge, in order. \throws UserError before all have
+/// ended.
+std::vector<std::filesystem::path> finished_runs(const std::filesystem::path& out);
+
 /// Goes on with those: finished runs stay as they are, missing ones are begun.
 std::vector<TrainResult> resume_trainings(const std::filesystem::path& out,
                                           const nlohmann::json& machine_options);

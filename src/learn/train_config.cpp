@@ -1,6 +1,7 @@
 #include "learn/train_config.hpp"
 
 #include "learn/config_text.hpp"
+#include "space/published.hpp"
 
 namespace probedarts::learn {
 
@@ -34,7 +35,13 @@ TrainConfig train_config_from_json(const json& stored) {
   return config;
 }
 
-std::string to_toml(const TrainConfig& config) { return config_to_toml(config, "train"); }
+std::string to_toml(const TrainConfig& config) {
+  const bool of_cells =
+      config.network.empty() || space::published_genotype(config.network).has_value();
+  return config_to_toml(config, "train", [of_cells](std::string_view key) {
+    return of_cells || (key != "stem" && key != "channels" && key != "cells");
+  });
+}
 
 void validate(const TrainConfig& config) {
   validate(static_cast<const DataOptions&>(config));

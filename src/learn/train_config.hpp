@@ -43,8 +43,10 @@ void for_each_option(Config& c, Visit&& visit) {
         "a second classifier after the second reduction cell, in training only");
   visit("auxiliary-weight", c.auxiliary_weight, "of its loss");
   visit("drop-path", c.drop_path, "probability that an edge is left out in the last epoch");
-  visit("init", c.init,
-        "checkpoint to start from; its classifier is replaced when the classes differ");
+  visit(
+      "init", c.init,
+      "checkpoint or run folder (its best weights) to start from; the classifier is replaced when "
+      "the classes differ");
   visit_weight_options(c, visit);
   visit("runs", c.runs, "runs in one call, with seeds seed, seed + 1, ...");
   visit_run_options(c, visit);

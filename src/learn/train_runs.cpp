@@ -1,10 +1,9 @@
-#include <cmath>
-
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "core/errors.hpp"
 #include "core/files.hpp"
+#include "core/mean_and_sd.hpp"
 #include "core/progress.hpp"
 #include "learn/options.hpp"
 #include "learn/train.hpp"
@@ -15,32 +14,12 @@ namespace {
 namespace fs = std::filesystem;
 using json = nlohmann::ordered_json;
 
-struct MeanAndSd {
-  double mean = 0.0;
-  std::optional<double> sd;  ///< with n - 1; none for a single value
-};
-
-MeanAndSd mean_and_sd(const std::vector<double>& values) {
-  MeanAndSd result;
-  for (const double value : values) {
-    result.mean += value / static_cast<double>(values.size());
-  }
-  if (values.size() > 1) {
-    double squares = 0.0;
-    for (const double value : values) {
-      squares += (value - result.mean) * (value - result.mean);
-    }
-    result.sd = std::sqrt(squares / static_cast<double>(values.size() - 1));
-  }
-  return result;
-}
-
 json summary_of(const std::vector<TrainResult>& results, double TrainResult::*figure) {
   std::vector<double> values;
   for (const TrainResult& result : results) {
     values.push_back(result.*figure);
   }
-  const MeanAndSd found = mean_and_sd(values);
+  const MeanSd found = mean_and_sd(values);
   return {{"mean", found.mean}, {"sd", found.sd ? json(*found.sd) : json(nullptr)}};
 }
 
@@ -130,6 +109,27 @@ void remove_old_runs(const fs::path& out) {
 }  // namespace
 
 bool holds_several_runs(const fs::path& out) { return fs::exists(out / "runs.json"); }
+
+std::vector<fs::path> finished_runs(const fs::path& out) {
+  const fs::path summary = out / "summary.json";
+  if (!fs::exists(summary)) {
+    throw UserError(
+        fmt::format("the runs in '{}' are not finished; go on with: probedarts train --resume {}",
+                    out.string(), out.string()));
+  }
+  std::vector<fs::path> runs;
+  try {
+    const json stored = json::parse(read_file(summary));
+    for (const json& run : stored.at("runs")) {
+      if (!run.contains("diverged")) {
+        runs.push_back(out / run.at("run").get<std::string>());
+      }
+    }
+  } catch (const json::exception&) {
+    throw UserError(fmt::format("'{}' is damaged; restore it or start again", summary.string()));
+  }
+  return runs;
+}
 
 std::vector<TrainResult> run_trainings(const TrainConfig& config, const fs::path& out,
                                        RunFolder::IfExists if_exists) {

@@ -305,7 +305,10 @@ Run read_run(const std::filesystem::path& folder) {
   if (!std::filesystem::exists(head_path)) {
     throw UserError(fmt::format(
         "run folder: '{}' {}; give a folder that `probedarts search` or `probedarts train` wrote",
-        folder.string(), std::filesystem::exists(folder) ? "holds no run.json" : "does not exist"));
+        folder.string(),
+        std::filesystem::exists(folder / "runs.json") ? "holds several runs, not one"
+        : std::filesystem::exists(folder)             ? "holds no run.json"
+                                                      : "does not exist"));
   }
   Run run;
   run.folder = folder;

@@ -13,10 +13,6 @@
 namespace probedarts::study {
 namespace {
 
-double mean_of(std::span<const double> values) {
-  return std::accumulate(values.begin(), values.end(), 0.0) / static_cast<double>(values.size());
-}
-
 /// Quantile of sorted values, linear between neighbours (Hyndman & Fan 1996, type 7).
 double quantile(const std::vector<double>& sorted, double share) {
   const double place = share * static_cast<double>(sorted.size() - 1);
@@ -54,22 +50,6 @@ std::vector<double> ranks(std::span<const double> values) {
 int sign(double value) { return value > 0.0 ? 1 : value < 0.0 ? -1 : 0; }
 
 }  // namespace
-
-MeanSd mean_and_sd(std::span<const double> values) {
-  MeanSd result{values.size(), std::numeric_limits<double>::quiet_NaN(), std::nullopt};
-  if (values.empty()) {
-    return result;
-  }
-  result.mean = mean_of(values);
-  if (values.size() > 1) {
-    double squares = 0.0;
-    for (const double value : values) {
-      squares += (value - result.mean) * (value - result.mean);
-    }
-    result.sd = std::sqrt(squares / static_cast<double>(values.size() - 1));
-  }
-  return result;
-}
 
 std::optional<Interval> bootstrap_interval(std::span<const double> values, std::uint64_t seed,
                                            double confidence) {

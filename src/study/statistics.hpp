@@ -7,19 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "core/mean_and_sd.hpp"
+
 /// What a few runs allow one to say. Plain numbers in, plain numbers out; random ones come from the
 /// named streams of core/random.hpp, so that a table is the same bytes each time it is made.
 namespace probedarts::study {
-
-/// Mean and spread of repeated runs.
-struct MeanSd {
-  std::size_t runs = 0;
-  double mean = 0.0;  ///< NaN for no run
-  std::optional<double>
-      sd;  ///< of the sample (n - 1 below the sum); nothing for less than two runs
-};
-
-MeanSd mean_and_sd(std::span<const double> values);
 
 /// A range that holds the mean with the confidence asked for.
 struct Interval {

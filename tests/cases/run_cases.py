@@ -6,6 +6,7 @@ A case is a folder with a case.json:
     {"about":     "what the user did wrong",
      "setup":     [steps, in order, each an object with one of the keys of STEPS below],
      "run":       ["search", "--data", "{tmp}/data", ...],
+     "output":    "/dev/full",              where standard output goes; default: it is kept and compared
      "largest_file": 65536,                 bytes; to write more in one file fails, as on a full disk
      "exit":      2,
      "stderr":    "the whole last line of standard error",
@@ -18,11 +19,12 @@ Only "about", "run" and "exit" are needed. {tmp} is the case's own empty folder,
 working folder. {shared} holds what all cases share and none may change: `data`, a synthetic data
 set of 100 + 20 + 20 patches of 64 px; `run`, a finished search of one epoch on it; `trained`, a
 finished training of one epoch. The arguments "{small}" and "{small training}" stand for the options
-of a search and of a training that take a moment.
+of a search and of a training that take a moment; "{small peer}" those of a training of a network that is not made of cells.
 """
 
 import argparse
 import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
@@ -41,6 +43,7 @@ SMALL = ["--nodes", "1", "--cells", "1", "--channels", "4", "--batch", "8", "--e
 
 SMALL_TRAINING = ["--cells", "1", "--channels", "4", "--batch", "8", "--epochs", "1",
                   "--augment", "none", "--size", "64", "--threads", "1", "--seed", "1"]
+SMALL_PEER = SMALL_TRAINING[4:]  # without cells and channels
 
 
 class Workplace:
@@ -58,18 +61,19 @@ class Workplace:
     def arguments(self, words, tmp):
         expanded = []
         for word in words:
-            expanded += {"{small}": SMALL, "{small training}": SMALL_TRAINING}.get(
+            expanded += {"{small}": SMALL, "{small training}": SMALL_TRAINING, "{small peer}": SMALL_PEER}.get(
                 word, [self.expand(word, tmp)])
         return expanded
 
-    def run(self, words, tmp, largest_file=None):
+    def run(self, words, tmp, largest_file=None, output=None):
         environment = {**self.environment, "XDG_CACHE_HOME": str(tmp / "cache")}
         command = [self.program, *self.arguments(words, tmp)]
         if largest_file is not None:  # the shell counts in blocks of 512 bytes
             command = ["sh", "-c", f'ulimit -f {largest_file // 512} && exec "$@"', "sh", *command]
-        return subprocess.run(command, cwd=tmp,
-                              env=environment, stdin=subprocess.DEVNULL, text=True,
-                              capture_output=True, timeout=SECONDS_ALLOWED, check=False)
+        with contextlib.ExitStack() as files:
+            stdout = subprocess.PIPE if output is None else files.enter_context(open(output, "wb"))
+            return subprocess.run(command, cwd=tmp, env=environment, stdin=subprocess.DEVNULL, text=True,
+                                  stdout=stdout, stderr=subprocess.PIPE, timeout=SECONDS_ALLOWED, check=False)
 
     def must_run(self, words, tmp):
         done = self.run(words, tmp)
@@ -152,6 +156,16 @@ def safetensors(_place, tmp, headers):
         (tmp / name).write_bytes(struct.pack("<Q", len(header)) + header.encode("ascii") + bytes(4))
 
 
+def nan(_place, tmp, tensors):
+    """{"nan": {path: tensor}}: makes the first number of a float32 tensor of a safetensors file a NaN."""
+    for name, tensor in tensors.items():
+        content = bytearray((tmp / name).read_bytes())
+        length = struct.unpack("<Q", content[:8])[0]
+        place = 8 + length + json.loads(content[8:8 + length])[tensor]["data_offsets"][0]
+        content[place:place + 4] = struct.pack("<f", float("nan"))
+        (tmp / name).write_bytes(content)
+
+
 def pt(_place, tmp, files):
     """{"pt": {path: content}}: writes a zip as torch.save does, whose pickle is {"text": text}, {"zeros":
     bytes}, compressed, or {"call": [module, function, text]}: to be called when it is unpickled."""
@@ -194,9 +208,9 @@ def program(place, tmp, words):
 
 
 STEPS = {step.__name__: step
-         for step in (write, folder, copy, images, truncate, flip, npy, safetensors, pt, replace, remove,
+         for step in (write, folder, copy, images, truncate, flip, npy, safetensors, nan, pt, replace, remove,
                       program)}
-KEYS = {"about", "setup", "run", "largest_file", "exit", "stderr", "prints", "present", "absent", "unchanged"}
+KEYS = {"about", "setup", "run", "output", "largest_file", "exit", "stderr", "prints", "present", "absent", "unchanged"}
 
 
 def content(path):
@@ -221,7 +235,7 @@ def problems_of(case, place, tmp):
         return [pathlib.Path(place.expand(name, tmp)) for name in case.get(key, [])]
 
     before = {path: content(path) for path in paths("unchanged")}
-    done = place.run(case["run"], tmp, case.get("largest_file"))
+    done = place.run(case["run"], tmp, case.get("largest_file"), case.get("output"))
     problems = []
     if done.returncode != case["exit"]:
         problems.append(f"exit {done.returncode}, expected {case['exit']}")
@@ -233,7 +247,7 @@ def problems_of(case, place, tmp):
             problems.append(f"stderr   {last}\n    expected {expected}")
     for line in case.get("prints", []):
         line = place.expand(line, tmp)
-        if line not in said + done.stdout.splitlines():
+        if line not in said + (done.stdout or "").splitlines():
             problems.append(f"no line '{line}' in\n{done.stdout}{done.stderr}")
     problems += [f"{path} is missing" for path in paths("present") if not path.exists()]
     problems += [f"{path} was made" for path in paths("absent") if path.exists()]
