@@ -11,6 +11,7 @@
 #include "cli/command.hpp"
 #include "cli/flags.hpp"
 #include "core/errors.hpp"
+#include "core/escape.hpp"
 #include "core/files.hpp"
 #include "core/version.hpp"
 #include "nets/torch_runtime.hpp"
@@ -56,6 +57,13 @@ int print_help() {
 }
 
 int run(const std::vector<std::string>& arguments) {
+  for (const std::string& argument : arguments) {
+    if (!probedarts::is_utf8(argument)) {
+      throw probedarts::UserError(fmt::format(
+          "the argument '{}' is not UTF-8; rename what it names, for example with convmv",
+          probedarts::visible_name(argument)));
+    }
+  }
   if (arguments.empty() || arguments[0] == "--help" || arguments[0] == "-h") {
     return print_help();
   }

@@ -48,6 +48,20 @@ std::string json_number(double number) {
   return std::isfinite(number) ? fmt::format("{:.5g}", number) : "null";
 }
 
+bool is_utf8(std::string_view text) { return valid_utf8(text) == text; }
+
+std::string visible_name(std::string_view text) {
+  if (is_utf8(text)) {
+    return std::string(text);
+  }
+  std::string visible;
+  for (const char letter : text) {
+    const auto byte = static_cast<unsigned char>(letter);
+    visible += byte < 0x80 ? std::string(1, letter) : fmt::format("\\x{:02x}", byte);
+  }
+  return visible;
+}
+
 std::string csv_field(std::string_view text) {
   if (text.find_first_of(",\"\r\n") == std::string_view::npos) {
     return std::string(text);

@@ -29,6 +29,11 @@ std::string json_list(std::size_t count, const Function& function) {
   return text + "]";
 }
 
+bool is_utf8(std::string_view text);
+
+/// A name for a message: as it is where it is UTF-8, else with every byte beyond ASCII as \xNN.
+std::string visible_name(std::string_view text);
+
 /// Text as a field of CSV (RFC 4180): quoted where it holds a comma, a quote or the end of a line.
 std::string csv_field(std::string_view text);
 

@@ -41,5 +41,13 @@ TEST(CsvField, IsQuotedWhereItHasTo) {
   EXPECT_EQ(csv_field("two\r\nlines"), "\"two\r\nlines\"");
 }
 
+TEST(VisibleName, ShowsBytesThatAreNoText) {
+  EXPECT_EQ(visible_name("gr\xc3\xbcn"), "gr\xc3\xbcn");
+  EXPECT_EQ(visible_name("gr\xfcn"), "gr\\xfcn");
+  EXPECT_TRUE(is_utf8("gr\xc3\xbcn"));
+  EXPECT_FALSE(is_utf8("gr\xfcn"));
+  EXPECT_FALSE(is_utf8("cut off \xc3"));
+}
+
 }  // namespace
 }  // namespace probedarts

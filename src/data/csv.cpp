@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "core/errors.hpp"
+#include "core/escape.hpp"
 #include "core/files.hpp"
 
 namespace probedarts::data {
@@ -29,6 +30,10 @@ class CsvReader {
     row.line = line_;
     do {
       row.fields.push_back(field());
+      if (!is_utf8(row.fields.back())) {
+        throw UserError(fmt::format("{}: line {}: '{}' is not UTF-8; save the file as UTF-8",
+                                    named_, line_, visible_name(row.fields.back())));
+      }
     } while (take(','));
     end_record();
     return row;

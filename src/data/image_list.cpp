@@ -7,18 +7,23 @@
 #include <fmt/format.h>
 
 #include "core/errors.hpp"
+#include "core/progress.hpp"
 #include "core/random.hpp"
 #include "data/layouts.hpp"
 
 namespace probedarts::data {
 namespace {
 
-void list_below(const std::filesystem::path& folder, std::vector<std::filesystem::path>& images) {
+/// \param foreign  images that we do not read.
+void list_below(const std::filesystem::path& folder, std::vector<std::filesystem::path>& images,
+                std::vector<std::filesystem::path>& foreign) {
   for (const auto& entry : list_folder(folder)) {
     if (is_image(entry)) {
       images.push_back(entry);
+    } else if (is_foreign_image(entry)) {
+      foreign.push_back(entry);
     } else if (is_folder(entry) && !std::filesystem::is_symlink(entry)) {  // links may run in rings
-      list_below(entry, images);
+      list_below(entry, images, foreign);
     }
   }
 }
@@ -40,6 +45,7 @@ std::vector<std::size_t> classes_of(const Dataset& dataset, const Sample& sample
 
 std::vector<std::filesystem::path> list_images(const std::vector<std::filesystem::path>& given) {
   std::vector<std::filesystem::path> images;
+  std::vector<std::filesystem::path> foreign;
   for (const auto& path : given) {
     if (is_file(path)) {
       images.push_back(path);
@@ -50,11 +56,16 @@ std::vector<std::filesystem::path> list_images(const std::vector<std::filesystem
           fmt::format("{}: there is no such file or folder; check the path", path.string()));
     }
     const std::size_t before = images.size();
-    list_below(path, images);
+    list_below(path, images, foreign);
     if (images.size() == before) {
       throw UserError(fmt::format("{}: the folder holds no image; give PNG, JPEG or TIFF files",
                                   path.string()));
     }
+  }
+  if (!foreign.empty()) {
+    print_line(fmt::format("{} image{} left out for being no PNG, JPEG or TIFF, for example {}",
+                           foreign.size(), foreign.size() == 1 ? "" : "s",
+                           foreign.front().string()));
   }
   return images;
 }

@@ -56,11 +56,14 @@ std::optional<std::uint8_t> flag_of(std::string_view value);
 void sort_class_names(std::vector<std::string>& names);
 
 /// Entries of a folder that are not hidden, sorted by name. \throws UserError when it cannot be
-/// listed.
+/// listed, and for a name that is not UTF-8.
 std::vector<std::filesystem::path> list_folder(const std::filesystem::path& folder);
 
 /// Whether it is a file that ends as images do: .png, .jpg, .jpeg, .tif or .tiff, in any case.
 bool is_image(const std::filesystem::path& path);
+
+/// Whether it ends as pictures and slides do that we do not read (.bmp, .svs, ...), in any case.
+bool is_foreign_image(const std::filesystem::path& path);
 
 bool is_file(const std::filesystem::path& path);
 bool is_folder(const std::filesystem::path& path);

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include "core/errors.hpp"
+#include "core/escape.hpp"
 #include "data/layouts.hpp"
 
 namespace probedarts::data {
@@ -69,6 +70,15 @@ std::optional<long long> whole_number(const std::string& text) {
   const auto [stopped, error] = std::from_chars(text.data(), end, value);
   return error == std::errc() && stopped == end && !text.empty() ? std::optional(value)
                                                                  : std::nullopt;
+}
+
+template <std::size_t kCount>
+bool ends_as_one_of(const std::filesystem::path& path,
+                    const std::array<const char*, kCount>& endings) {
+  std::string ending = path.extension().string();
+  std::transform(ending.begin(), ending.end(), ending.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return std::find(endings.begin(), endings.end(), ending) != endings.end();
 }
 
 }  // namespace
@@ -157,7 +167,13 @@ std::vector<std::filesystem::path> list_folder(const std::filesystem::path& fold
   std::vector<std::filesystem::path> entries;
   std::filesystem::directory_iterator entry(folder, error);
   while (!error && entry != std::filesystem::directory_iterator()) {
-    if (!entry->path().filename().string().starts_with('.')) {
+    const std::string name = entry->path().filename().string();
+    if (!is_utf8(name)) {  // it could be written neither into a run folder nor into JSON
+      throw UserError(
+          fmt::format("{}: the name '{}' is not UTF-8; rename it, for example with convmv",
+                      folder.string(), visible_name(name)));
+    }
+    if (!name.starts_with('.')) {
       entries.push_back(entry->path());
     }
     entry.increment(error);
@@ -171,11 +187,14 @@ std::vector<std::filesystem::path> list_folder(const std::filesystem::path& fold
 }
 
 bool is_image(const std::filesystem::path& path) {
-  std::string ending = path.extension().string();
-  std::transform(ending.begin(), ending.end(), ending.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   constexpr std::array kEndings = {".png", ".jpg", ".jpeg", ".tif", ".tiff"};
-  return std::find(kEndings.begin(), kEndings.end(), ending) != kEndings.end() && is_file(path);
+  return ends_as_one_of(path, kEndings) && is_file(path);
+}
+
+bool is_foreign_image(const std::filesystem::path& path) {
+  constexpr std::array kEndings = {".bmp", ".gif",  ".webp", ".jp2", ".heic", ".dcm",
+                                   ".svs", ".ndpi", ".mrxs", ".scn", ".bif",  ".vms"};
+  return ends_as_one_of(path, kEndings) && is_file(path);
 }
 
 bool is_file(const std::filesystem::path& path) {

@@ -15,6 +15,7 @@
 #include "core/files.hpp"
 #include "core/interrupt.hpp"
 #include "core/new_folder.hpp"
+#include "core/progress.hpp"
 #include "data/layouts.hpp"
 #include "data/parallel.hpp"
 #include "data/prepare_sources.hpp"
@@ -104,6 +105,12 @@ Grid grid_of(const PrepareOptions& options, const Release& release) {
   Grid grid;
   grid.scale = source_scale(options, release);
   check_range("--mpp: source pixels for one of a tile", grid.scale, 0.125, 1024);
+  if (grid.scale < 1.0) {
+    print_line(fmt::format(
+        "data prepare: the images are coarser than asked for and are enlarged {:.3g} times, which "
+        "adds no detail",
+        1.0 / grid.scale));
+  }
   grid.side = static_cast<int>(std::lround(options.tile_px * grid.scale));
   grid.step = (options.stride_px == 0 ? options.tile_px : options.stride_px) * grid.scale;
   check_range("--stride: step in pixels of the source", grid.step, 1, 1e9);
@@ -143,6 +150,12 @@ Image read_mask(const Source& source, const Image& image) {
   return mask;
 }
 
+int last_code(const MaskCodes& codes) {
+  const auto known = std::find_if(codes.class_of.rbegin(), codes.class_of.rend(),
+                                  [](int which) { return which != -2; });
+  return static_cast<int>(codes.class_of.rend() - known) - 1;
+}
+
 /// How many pixels of a region each class has. \throws UserError for a code that is not known.
 std::vector<std::size_t> class_areas(const Image& mask, const MaskCodes& codes, const Tile& tile,
                                      int side, const Source& source) {
@@ -152,8 +165,11 @@ std::vector<std::size_t> class_areas(const Image& mask, const MaskCodes& codes, 
       const std::uint8_t code = *mask.at(y, x);
       const int which = codes.class_of[code];
       if (which == -2) {
-        throw UserError(fmt::format("{}: the mask holds code {}, which is no class of the release",
-                                    source.mask.string(), code));
+        throw UserError(
+            fmt::format("{}: the mask holds code {}, which is no class of the release; give its "
+                        "masks as they came, "
+                        "with codes 0 to {}",
+                        source.mask.string(), code, last_code(codes)));
       }
       if (which >= 0) {
         ++areas[static_cast<std::size_t>(which)];
@@ -414,7 +430,7 @@ const std::vector<Release>& releases() {
       {"bach", "class folders of 2048 x 1536 TIFF at 0.42 um/px", 0.42, false},
       {"osteosarcoma", "1024 px JPEG, classes in folders or a sheet", 0.0, false},
       {"bcss", "folders images and masks (codes of classes, PNG), at 0.25 um/px", 0.25, true},
-      {"images", "any large images: class folders, a sheet, or no classes", 0.0, false}};
+      {"images", "any large images: class folders, a sheet, or no classes", 0.0, false, true}};
   return known;
 }
 

@@ -13,9 +13,10 @@ namespace probedarts::data {
 /// A kind of release and what is known of it.
 struct Release {
   const char* name;
-  const char* summary;   ///< for help texts
-  double source_mpp_um;  ///< micrometres per pixel of its images; 0: not known
-  bool has_masks;        ///< classes come from masks of pixels, several for a patch
+  const char* summary;            ///< for help texts
+  double source_mpp_um;           ///< micrometres per pixel of its images; 0: not known
+  bool has_masks;                 ///< classes come from masks of pixels, several for a patch
+  bool may_lack_classes = false;  ///< images without class folders or sheet are taken as they are
 };
 
 /// bach, osteosarcoma, bcss, images.

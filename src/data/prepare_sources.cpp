@@ -182,10 +182,29 @@ bool has_class_folders(const fs::path& root) {
   });
 }
 
+/// Beside class folders an image has no class, and whoever put it there may not know.
+void require_no_loose_image(const fs::path& root) {
+  std::vector<fs::path> loose = list_folder(root);
+  std::erase_if(loose, [](const fs::path& entry) { return !is_image(entry); });
+  if (!loose.empty()) {
+    throw UserError(fmt::format(
+        "{}: {} image{} beside the class folders, for example {}; put each into the folder of its "
+        "class, or move it away",
+        root.string(), loose.size(), loose.size() == 1 ? " lies" : "s lie",
+        loose.front().filename().string()));
+  }
+}
+
 /// Class folders, or images that lie there without any class.
-std::vector<Source> from_folders(const fs::path& root) {
+std::vector<Source> from_folders(const fs::path& root, const Release& release) {
   std::vector<Source> sources;
   if (!has_class_folders(root)) {
+    if (!release.may_lack_classes) {
+      throw UserError(fmt::format(
+          "{}: no class folders are here; give a sheet with --sheet, or take the images "
+          "without classes with --release images",
+          root.string()));
+    }
     for (const fs::path& file : list_images({root})) {
       Source& source = sources.emplace_back();
       source.file = file;
@@ -194,6 +213,7 @@ std::vector<Source> from_folders(const fs::path& root) {
     }
     return sources;
   }
+  require_no_loose_image(root);
   const Dataset dataset = open_folders(root);
   const bool split = !dataset.valid.empty() || !dataset.test.empty();
   for (const Split which : {Split::kTrain, Split::kValid, Split::kTest}) {
@@ -321,7 +341,7 @@ SourceList list_sources(const PrepareOptions& options, const Release& release) {
     list.codes = bcss_codes();
     list.sources = with_masks(options);
   } else {
-    list.sources = options.sheet.empty() ? from_folders(options.source)
+    list.sources = options.sheet.empty() ? from_folders(options.source, release)
                                          : from_sheet(options, /*labelled=*/true);
   }
   auto& sources = list.sources;

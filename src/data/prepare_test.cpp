@@ -300,7 +300,8 @@ TEST_F(PrepareMasks, RefusesAColouredMask) {
 TEST_F(PrepareMasks, RefusesACodeThatIsNoClass) {
   region("a.png", grey(16, 16, 77));
   EXPECT_EQ(refusal(), (options.source / "masks/a.png").string() +
-                           ": the mask holds code 77, which is no class of the release");
+                           ": the mask holds code 77, which is no class of the release; give its "
+                           "masks as they came, with codes 0 to 21");
 }
 
 TEST_F(PrepareMasks, RefusesAnImageWithoutAMask) {

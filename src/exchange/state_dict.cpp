@@ -7,9 +7,9 @@
 #include <set>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "core/errors.hpp"
+#include "core/escape.hpp"
 
 namespace probedarts::exchange {
 namespace {
@@ -25,13 +25,6 @@ constexpr int kDeepestWrapper = 4;
 
 /// A name is copied and compared often, and a pickle can repeat one at the cost of two bytes.
 constexpr std::size_t kLongestName = 4096;
-
-bool is_utf8(const std::string& text) {
-  using nlohmann::json;
-  // Strict and lenient writing differ only where a byte had to be replaced.
-  return json(text).dump(-1, ' ', false, json::error_handler_t::replace) ==
-         json(text).dump(-1, ' ', false, json::error_handler_t::ignore);
-}
 
 bool has_tensors(const Pickle& pickle, const PickleValue& dict) {
   for (std::size_t i = 0; i + 1 < dict.items.size(); i += 2) {

@@ -98,14 +98,7 @@ ModelCard completed_card(const ModelRequest& request, std::optional<ModelCard> s
   card.network.spec.classes = classes;
   card.network.spec.auxiliary = false;
   if (!request.normalize.empty()) {
-    const auto named = normalization_named(request.normalize);
-    if (!named) {
-      throw UserError(fmt::format(
-          "--normalize: '{}' is unknown; use one of none, cifar10, cifar100, adp, bcss, bach, "
-          "osteosarcoma, or numbers R,G,B/R,G,B",
-          request.normalize));
-    }
-    card.normalization = *named;
+    card.normalization = need_normalization(request.normalize);
   } else if (!stored) {
     throw UserError(fmt::format(
         "'{}' does not say its normalisation; name it with --normalize, for example adp", path));

@@ -12,6 +12,29 @@
 #include "nets/network_state.hpp"
 
 namespace probedarts::learn {
+namespace {
+
+/// Six finite numbers "R,G,B/R,G,B", or nothing.
+std::optional<data::Normalization> normalization_of_numbers(const std::string& text) {
+  data::Normalization numbers;
+  auto& m = numbers.mean;
+  auto& s = numbers.sd;
+  int end = 0;
+  // NOLINTNEXTLINE(cert-err34-c): a number that does not parse leaves fewer than six
+  const int read = std::sscanf(text.c_str(), "%lf,%lf,%lf/%lf,%lf,%lf%n", &m[0], &m[1], &m[2],
+                               &s[0], &s[1], &s[2], &end);
+  const auto finite = [](const auto& values) {
+    return std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); });
+  };
+  const bool whole = read == 6 && static_cast<std::size_t>(end) == text.size();
+  return whole && finite(m) && finite(s) ? std::optional(numbers) : std::nullopt;
+}
+
+bool spreads(const data::Normalization& numbers) {
+  return std::all_of(numbers.sd.begin(), numbers.sd.end(), [](double v) { return v > 0.0; });
+}
+
+}  // namespace
 
 bool is_machine_option(std::string_view key) {
   constexpr std::array<std::string_view, 5> kOptions = {"data", "cache", "threads",
@@ -41,11 +64,8 @@ void validate(const DataOptions& options) {
                {"auto", "folders", "csv", "cifar", "adp", "bcss", "lists"});
   check_choice("adp-level", options.adp_level, {"L1", "L2", "L3"});
   check_choice("augment", options.augment, {"none", "flips", "pathology", "cifar"});
-  if (options.normalize != "measured" && !normalization_named(options.normalize)) {
-    throw UserError(fmt::format(
-        "--normalize: '{}' is unknown; use one of measured, none, cifar10, cifar100, adp, bcss, "
-        "bach, osteosarcoma, or numbers R,G,B/R,G,B",
-        options.normalize));
+  if (options.normalize != "measured") {
+    need_normalization(options.normalize, "measured, ");
   }
   check_range("size", options.size, 8, 4096);
   check_range("cutout", options.cutout, 0, options.size);
@@ -78,18 +98,22 @@ std::optional<data::Normalization> normalization_named(const std::string& text) 
   if (const auto published = data::published_normalization(text)) {
     return published;
   }
-  data::Normalization numbers;
-  auto& m = numbers.mean;
-  auto& s = numbers.sd;
-  int end = 0;
-  // NOLINTNEXTLINE(cert-err34-c): a number that does not parse leaves fewer than six
-  const int read = std::sscanf(text.c_str(), "%lf,%lf,%lf/%lf,%lf,%lf%n", &m[0], &m[1], &m[2],
-                               &s[0], &s[1], &s[2], &end);
-  const bool usable =
-      read == 6 && static_cast<std::size_t>(end) == text.size() &&
-      std::all_of(m.begin(), m.end(), [](double v) { return std::isfinite(v); }) &&
-      std::all_of(s.begin(), s.end(), [](double v) { return std::isfinite(v) && v > 0.0; });
-  return usable ? std::optional(numbers) : std::nullopt;
+  const auto numbers = normalization_of_numbers(text);
+  return numbers && spreads(*numbers) ? numbers : std::nullopt;
+}
+
+data::Normalization need_normalization(const std::string& text, const std::string& more) {
+  if (const auto known = normalization_named(text)) {
+    return *known;
+  }
+  if (normalization_of_numbers(text)) {
+    throw UserError(fmt::format(
+        "--normalize: '{}' has a standard deviation that is not above 0; correct it", text));
+  }
+  throw UserError(
+      fmt::format("--normalize: '{}' is unknown; use one of {}none, cifar10, cifar100, adp, bcss, "
+                  "bach, osteosarcoma, or numbers R,G,B/R,G,B",
+                  text, more));
 }
 
 data::Augmentation augmentation_of(const DataOptions& options) {

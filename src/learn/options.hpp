@@ -131,6 +131,10 @@ void check_range(const char* flag, double value, double low, double high);
 /// standard deviations); nothing for another text.
 std::optional<data::Normalization> normalization_named(const std::string& text);
 
+/// The same, where nothing else will do. \param more  what the flag takes beside it: "measured, ".
+/// \throws UserError naming what is known.
+data::Normalization need_normalization(const std::string& text, const std::string& more = "");
+
 data::Augmentation augmentation_of(const DataOptions& options);
 nets::Precision precision_of(const RunOptions& options);
 probe::EvbmfScale evbmf_scale_of(const RunOptions& options);

@@ -193,6 +193,18 @@ def replace(place, tmp, changes):
         (tmp / name).write_text(text.replace(old, place.expand(new, tmp)), encoding="utf-8")
 
 
+def latin1(_place, tmp, names):
+    """{"latin1": {old: new}}: renames a file or folder; the new name is written in ISO 8859-1."""
+    for old, new in names.items():
+        os.rename(tmp / old, os.path.join(os.fsencode(tmp), new.encode("latin-1")))
+
+
+def latin1_text(_place, tmp, files):
+    """{"latin1_text": {path: text}}: writes a text file in ISO 8859-1."""
+    for name, text in files.items():
+        (tmp / name).write_bytes(text.encode("latin-1"))
+
+
 def remove(_place, tmp, names):
     """{"remove": [paths]}: removes files and folders."""
     for name in names:
@@ -208,7 +220,7 @@ def program(place, tmp, words):
 
 
 STEPS = {step.__name__: step
-         for step in (write, folder, copy, images, truncate, flip, npy, safetensors, nan, pt, replace, remove,
+         for step in (write, folder, copy, images, truncate, flip, npy, safetensors, nan, pt, replace, latin1, latin1_text, remove,
                       program)}
 KEYS = {"about", "setup", "run", "output", "largest_file", "exit", "stderr", "prints", "present", "absent", "unchanged"}
 
