@@ -141,6 +141,13 @@ class Bench:
         whole = sum(shares.values())
         return sorted(((name, 100 * share / whole) for name, share in shares.items()), key=lambda row: -row[1])
 
+    def composed(self):
+        return [(name, self.step("search-step", options, executor="composed")) for name, options in COMPOSED]
+
+    def inference(self):
+        with tempfile.TemporaryDirectory() as folder:
+            return self.onnx(folder)
+
     def onnx(self, folder):
         """ms per image by genotype, threads and batch: the median over the turns, ours beside ONNX Runtime's."""
         if self.ort:
@@ -235,21 +242,36 @@ def put(page, marker, lines):
     return pattern.sub(lambda _: "\n".join([begin, "", *lines, "", end]), page)
 
 
+def renew(bench, tables):
+    """Measures some tables again, and says below each with which commit."""
+    commit = subprocess.run([bench.program, "--version"], capture_output=True, text=True, check=True).stdout.split("(")[1].rstrip(")\n")
+    page = PAGE.read_text()
+    for table in tables:
+        lines = inference_table(bench.inference()) if table == "inference" else composed_table(bench.composed())
+        page = put(page, table, [*lines, "", f"Measured by itself (`--only {table}`) with commit {commit}, {bench.rounds} turns."])
+        print("\n".join(lines))
+    PAGE.write_text(page)
+
+
 def main():
     cli = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     cli.add_argument("program", type=Path)
     cli.add_argument("--peers", type=Path, default=ROOT.parent / "shared" / "peers")
     cli.add_argument("--out", type=Path, default=ROOT / "build" / "bench.json")
     cli.add_argument("--rounds", type=int, default=3)
+    cli.add_argument("--only", nargs="+", choices=["inference", "composed"], default=[],
+                     help="measure these tables alone, and leave the rest of the page as it is")
     arguments = cli.parse_args()
     bench = Bench(arguments.program.resolve(), arguments.peers.resolve(), arguments.rounds)
+    if arguments.only:
+        renew(bench, arguments.only)
+        return
     whole = subprocess.run([bench.program, "bench", "--json", "--steps", "3"], capture_output=True, text=True, check=True)
     machine = json.loads(whole.stdout)
     steps = [(name, bench.step(task, options)) for name, task, options in ROWS]
-    composed = [(name, bench.step("search-step", options, executor="composed")) for name, options in COMPOSED]
+    composed = bench.composed()
     one_thread = bench.step(ROWS[0][1], ROWS[0][2], threads=1)["probedarts"]
-    with tempfile.TemporaryDirectory() as folder:
-        inference = bench.onnx(folder)
+    inference = bench.inference()
     growth = bench.growth()
     profiles = [("search step, CIFAR", bench.profile(*ROWS[0][1:], steps=10)), ("search step, pathology", bench.profile(*ROWS[2][1:], steps=100)),
                 ("training step, 136 px", bench.profile(*ROWS[3][1:], steps=150))]
