@@ -7,6 +7,8 @@
 #define PROBEDARTS_KERNELS_DEPTHWISE_INL_HPP_
 #endif
 
+#include <numeric>
+
 #include "kernels/simd-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -15,27 +17,76 @@ namespace HWY_NAMESPACE {
 
 inline constexpr int kMaxTaps = 49;
 
-struct Tap {
-  std::ptrdiff_t offset;  ///< floats from the output's own place in the source
-  const float* weight;    ///< [channels]
+/// Taps on one row of the source, `spacing` of the row's own pixels apart, so that a pixel that is
+/// loaded once serves all of them.
+struct TapRun {
+  std::ptrdiff_t offset;       ///< floats from the output's own place to the first tap
+  const float* weight;         ///< [channels] of the first tap
+  std::ptrdiff_t weight_step;  ///< floats to the next tap's
+  int count, spacing;
 };
 
-struct TapList {
-  Tap taps[kMaxTaps];
-  int count = 0;
-  void add(std::ptrdiff_t offset, const float* weight) { taps[count++] = {offset, weight}; }
+/// Taps of the longest run for which there is a loop, of `left` taps that are `spacing` apart.
+constexpr int longest_run(int left, int spacing) {
+  if (spacing > 2 || left == 1) {
+    return 1;
+  }
+  return left >= 5 ? 5 : (left >= 3 ? 3 : (spacing == 1 ? 2 : 1));
+}
+
+/// Taps on one row as a caller has them: the first, and what lies between two of them, in floats.
+struct TapRow {
+  int count;
+  std::ptrdiff_t offset, distance;
+  const float* weight;
+  std::ptrdiff_t weight_step;
+};
+
+/// All taps of a convolution, for rows of pixels `step` floats apart.
+class TapList {
+ public:
+  explicit TapList(std::ptrdiff_t step) : step_(step) {}
+
+  /// Taps that share pixels of the row form a run: all of them, or every other one where the row
+  /// has stride 2 and the taps lie side by side.
+  void add(TapRow row) {
+    if (row.distance < 0) {  // from the last to the first
+      row.offset += (row.count - 1) * row.distance;
+      row.weight += (row.count - 1) * row.weight_step;
+      row.distance = -row.distance;
+      row.weight_step = -row.weight_step;
+    }
+    const auto apart = static_cast<int>(step_ / std::gcd(step_, row.distance));
+    const auto spacing = static_cast<int>(apart * row.distance / step_);
+    for (int first = 0; first < std::min(apart, row.count); ++first) {
+      int left = (row.count - first + apart - 1) / apart;
+      for (int k = first; left > 0;) {
+        const int count = longest_run(left, spacing);
+        runs_[count_++] = {row.offset + k * row.distance, row.weight + k * row.weight_step,
+                           apart * row.weight_step, count, count == 1 ? 1 : spacing};
+        k += count * apart;
+        left -= count;
+      }
+    }
+  }
+
+  const TapRun* begin() const { return runs_; }
+  const TapRun* end() const { return runs_ + count_; }
+
+ private:
+  std::ptrdiff_t step_;
+  TapRun runs_[kMaxTaps];
+  int count_ = 0;
 };
 
 /// The taps of a kernel x kernel window from its top left corner; weights [kernel *
 /// kernel][channels].
-HWY_INLINE TapList window_taps(int kernel, int dilation, std::ptrdiff_t pitch, int channels,
-                               const float* weights) {
-  TapList taps;
+HWY_INLINE TapList window_taps(int kernel, int dilation, int stride, std::ptrdiff_t pitch,
+                               int channels, const float* weights) {
+  TapList taps(static_cast<std::ptrdiff_t>(stride) * channels);
   for (int ky = 0; ky < kernel; ++ky) {
-    for (int kx = 0; kx < kernel; ++kx) {
-      taps.add(ky * dilation * pitch + static_cast<std::ptrdiff_t>(kx * dilation) * channels,
-               weights + static_cast<std::ptrdiff_t>(taps.count) * channels);
-    }
+    taps.add({kernel, ky * dilation * pitch, static_cast<std::ptrdiff_t>(dilation) * channels,
+              weights + static_cast<std::ptrdiff_t>(ky * kernel) * channels, channels});
   }
   return taps;
 }
@@ -52,6 +103,33 @@ struct MutablePixelRow {
 
 enum class Store { kAssign, kAdd };
 
+/// Adds runs of N taps to P pixels, up to the first run of another kind, which is returned. Each
+/// pixel of the source is loaded once for all N taps.
+template <int N, int kSpacing, int P, class AnyTag>
+HWY_INLINE const TapRun* add_runs(AnyTag tag, const TapRun* run, const TapRun* end, int c,
+                                  PixelRow src, hn::Vec<AnyTag> (&sum)[P]) {
+  for (; run != end && run->count == N && run->spacing == kSpacing; ++run) {
+    hn::Vec<AnyTag> weight[N];
+    HWY_UNROLL(8)
+    for (int k = 0; k < N; ++k) {
+      weight[k] = hn::Load(tag, run->weight + c + k * run->weight_step);
+    }
+    const float* from = src.first + run->offset;
+    HWY_UNROLL(32)
+    for (int x = 0; x < P + kSpacing * (N - 1); ++x, from += src.step) {
+      const auto value = in_register(hn::Load(tag, from));
+      HWY_UNROLL(8)
+      for (int k = 0; k < N; ++k) {
+        const int p = x - kSpacing * k;
+        if (p >= 0 && p < P) {
+          sum[p] = hn::MulAdd(weight[k], value, sum[p]);
+        }
+      }
+    }
+  }
+  return run;
+}
+
 template <int P, Store kStore, class AnyTag>
 HWY_INLINE void tap_pixels(AnyTag tag, const TapList& list, int c, PixelRow src,
                            MutablePixelRow dst) {
@@ -60,12 +138,26 @@ HWY_INLINE void tap_pixels(AnyTag tag, const TapList& list, int c, PixelRow src,
   for (int p = 0; p < P; ++p) {
     sum[p] = kStore == Store::kAdd ? hn::Load(tag, dst.first + p * dst.step) : hn::Zero(tag);
   }
-  for (int t = 0; t < list.count; ++t) {
-    const auto weight = hn::Load(tag, list.taps[t].weight + c);
-    const float* from = src.first + list.taps[t].offset;
-    HWY_UNROLL(16)
-    for (int p = 0; p < P; ++p) {
-      sum[p] = hn::MulAdd(weight, hn::Load(tag, from + p * src.step), sum[p]);
+  for (const TapRun* run = list.begin(); run != list.end();) {
+    const TapRun* end = list.end();
+    switch (10 * run->spacing + run->count) {
+      case 15:
+        run = add_runs<5, 1>(tag, run, end, c, src, sum);
+        break;
+      case 13:
+        run = add_runs<3, 1>(tag, run, end, c, src, sum);
+        break;
+      case 12:
+        run = add_runs<2, 1>(tag, run, end, c, src, sum);
+        break;
+      case 25:
+        run = add_runs<5, 2>(tag, run, end, c, src, sum);
+        break;
+      case 23:
+        run = add_runs<3, 2>(tag, run, end, c, src, sum);
+        break;
+      default:
+        run = add_runs<1, 1>(tag, run, end, c, src, sum);
     }
   }
   HWY_UNROLL(16)
@@ -78,10 +170,11 @@ HWY_INLINE void tap_pixels(AnyTag tag, const TapList& list, int c, PixelRow src,
   }
 }
 
-/// One vector of channels of tap_row.
+/// One vector of channels of tap_row. Not inlined: its code is long and the same for every channel
+/// count.
 template <Store kStore, class AnyTag>
-HWY_INLINE void tap_channels(AnyTag tag, const TapList& list, int c, PixelRow src,
-                             MutablePixelRow dst, int pixels) {
+HWY_NOINLINE void tap_channels(AnyTag tag, const TapList& list, int c, PixelRow src,
+                               MutablePixelRow dst, int pixels) {
   PixelRow from{src.first + c, src.step};
   MutablePixelRow to{dst.first + c, dst.step};
   int left = pixels;

@@ -113,7 +113,8 @@ void depthwise_forward_of(const DepthwiseShape& shape, int block, int images, co
   const int taps = shape.kernel * shape.kernel;
   pack_weights(weights + static_cast<std::ptrdiff_t>(first) * taps, taps, used, space.weights);
   zero_border(space.x);
-  const TapList list = window_taps(shape.kernel, 1, space.x.pitch(), kChannelBlock, space.weights);
+  const TapList list =
+      window_taps(shape.kernel, 1, shape.stride, space.x.pitch(), kChannelBlock, space.weights);
   const MapShape out = out_block(shape);
   for (int image = 0; image < images; ++image) {
     pack_image(x + image * image_floats(space.x.shape, shape.channels) + first, shape.channels,
@@ -136,14 +137,15 @@ void input_gradient(const DepthwiseShape& shape, const DepthwiseScratch& space, 
   const int s = shape.stride;
   for (int row = 0; row < shape.height; ++row) {
     for (int phase = 0; phase < std::min(s, shape.width); ++phase) {
-      TapList list;
-      for (int ky = (row + shape.padding) % s; ky < shape.kernel; ky += s) {
-        for (int kx = (phase + shape.padding) % s; kx < shape.kernel; kx += s) {
-          const int from_row = (row + shape.padding - ky) / s;  // exact, so negative ones are right
-          const int from_column = (phase + shape.padding - kx) / s;
-          list.add(space.dy.at(from_row, from_column) - space.dy.at(0, 0),
-                   space.weights + (ky * shape.kernel + kx) * kChannelBlock);
-        }
+      TapList list(kChannelBlock);
+      const int first = (phase + shape.padding) % s;
+      for (int ky = (row + shape.padding) % s; ky < shape.kernel && first < shape.kernel; ky += s) {
+        const int from_row = (row + shape.padding - ky) / s;  // exact, so negative ones are right
+        const int from_column = (phase + shape.padding - first) / s;
+        list.add({(shape.kernel - first + s - 1) / s,
+                  space.dy.at(from_row, from_column) - space.dy.at(0, 0), -kChannelBlock,
+                  space.weights + (ky * shape.kernel + first) * kChannelBlock,
+                  static_cast<std::ptrdiff_t>(s) * kChannelBlock});
       }
       tap_row<Store::kAssign>(list, {space.dy.at(0, 0), kChannelBlock},
                               {space.row + phase * kChannelBlock, s * kChannelBlock},

@@ -52,8 +52,8 @@ struct ForwardAtStride {
     static void run(const BlockShape& shape, const PaddedImage& in, const BlockWeights& weights,
                     float* scratch, float* y, const Moments* moments, Destination destination) {
       const Channels channels = channels_of<kCount, kCovered>(shape.out.channels, shape.used);
-      const TapList taps =
-          window_taps(shape.kernel, shape.dilation, in.pitch(), channels.count, weights.depthwise);
+      const TapList taps = window_taps(shape.kernel, shape.dilation, kStride, in.pitch(),
+                                       channels.count, weights.depthwise);
       const int tile_rows = rows_of_tile(shape.out);
       const std::ptrdiff_t row_floats =
           static_cast<std::ptrdiff_t>(shape.out.width) * channels.count;

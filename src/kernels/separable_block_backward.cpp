@@ -6,6 +6,8 @@
 
 #include "kernels/separable_block.hpp"
 
+#include <numeric>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/separable_block_backward.cpp"
 #include <hwy/foreach_target.h>
@@ -31,8 +33,8 @@ HWY_INLINE void pointwise_backward(const BlockShape& shape, const PaddedImage& i
   const int tile_rows = rows_of_tile(shape.out);
   float* dy = scratch;
   float* z = scratch + tile_floats(shape.out);
-  const TapList taps =
-      window_taps(shape.kernel, shape.dilation, in.pitch(), channels.count, weights.depthwise);
+  const TapList taps = window_taps(shape.kernel, shape.dilation, kStride, in.pitch(),
+                                   channels.count, weights.depthwise);
   for (int first = 0; first < shape.out.height; first += tile_rows) {
     const int rows = std::min(tile_rows, shape.out.height - first);
     form_cotangent(cotangent, first * row_floats, rows * width, channels.count, dy);
@@ -78,20 +80,31 @@ HWY_INLINE void depthwise_gradient(const BlockShape& shape, const PaddedImage& i
 }
 
 /// Taps that reach input pixels of one phase: iy = phase + stride * j takes dz at row j + (phase +
-/// padding - dilation * ky) / stride where that division leaves nothing.
+/// padding - dilation * ky) / stride where that division leaves nothing; columns likewise.
 TapList phase_taps(const BlockShape& shape, const BlockWeights& weights, const PaddedImage& dz,
                    int phase_y, int phase_x) {
-  TapList taps;
+  const int channels = shape.in.channels;
+  const auto reaches = [&](int phase, int k) {
+    return (phase + shape.padding() - shape.dilation * k) % shape.stride == 0;
+  };
+  // With stride 2 and dilation 1 every other tap reaches a phase, with dilation 2 all or none.
+  const int apart = shape.stride / std::gcd(shape.stride, shape.dilation);
+  TapList taps(channels);
   for (int ky = 0; ky < shape.kernel; ++ky) {
-    const int from_y = phase_y + shape.padding() - shape.dilation * ky;
-    for (int kx = 0; kx < shape.kernel; ++kx) {
-      const int from_x = phase_x + shape.padding() - shape.dilation * kx;
-      if (from_y % shape.stride == 0 && from_x % shape.stride == 0) {
-        taps.add(from_y / shape.stride * dz.pitch() +
-                     static_cast<std::ptrdiff_t>(from_x / shape.stride) * shape.in.channels,
-                 weights.depthwise + (ky * shape.kernel + kx) * shape.in.channels);
-      }
+    int first = 0;
+    while (first < apart && !reaches(phase_x, first)) {
+      ++first;
     }
+    if (first == apart || !reaches(phase_y, ky)) {
+      continue;
+    }
+    const int row = (phase_y + shape.padding() - shape.dilation * ky) / shape.stride;
+    const int column = (phase_x + shape.padding() - shape.dilation * first) / shape.stride;
+    taps.add({(shape.kernel - first + apart - 1) / apart,
+              row * dz.pitch() + static_cast<std::ptrdiff_t>(column) * channels,
+              -static_cast<std::ptrdiff_t>(apart * shape.dilation / shape.stride) * channels,
+              weights.depthwise + (ky * shape.kernel + first) * channels,
+              static_cast<std::ptrdiff_t>(apart) * channels});
   }
   return taps;
 }
@@ -104,7 +117,7 @@ HWY_INLINE void depthwise_transposed(const BlockShape& shape, const BlockWeights
     for (int phase_x = 0; phase_x < kStride; ++phase_x) {
       const TapList taps = phase_taps(shape, weights, dz, phase_y, phase_x);
       const int columns = (shape.in.width - phase_x + kStride - 1) / kStride;
-      if (kStore == Store::kAdd && taps.count == 0) {
+      if (kStore == Store::kAdd && taps.begin() == taps.end()) {
         continue;
       }
       for (int iy = phase_y, row = 0; iy < shape.in.height; iy += kStride, ++row) {

@@ -35,6 +35,15 @@ HWY_INLINE Vector load(const float* from) { return hn::Load(Tag(), from); }
 HWY_INLINE void store(Vector value, float* to) { hn::Store(value, Tag(), to); }
 HWY_INLINE Vector zero() { return hn::Zero(Tag()); }
 HWY_INLINE Vector broadcast(float value) { return hn::Set(Tag(), value); }
+/// The same value, which the compiler then keeps in a register: GCC reads memory again for each use
+/// of a loaded vector, and two loads a cycle are all there are.
+template <class AnyVector>
+HWY_INLINE AnyVector in_register(AnyVector value) {
+#if HWY_ARCH_X86 && HWY_COMPILER_GCC && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  asm("" : "+v"(value.raw));
+#endif
+  return value;
+}
 /// Half of a broadcast value costs nothing, where a second broadcast would take a place among the
 /// multiply-adds: on Zen 4 both run on the same ports. Where there are no halves, the whole (a
 /// template, so that only one branch is compiled).
