@@ -57,7 +57,7 @@ HWY_INLINE void copy_pixels(const float* from, std::ptrdiff_t from_step, int cou
   for (int p = 0; p < count; ++p, from += from_step, to += to_step) {
     for (int c = 0; c < channels; c += kLanes) {
       const Vector value = load(from + c);
-      store(kRectify == Rectify::kYes ? rectified(value) : value, to + c);
+      store_anywhere(kRectify == Rectify::kYes ? rectified(value) : value, to + c);
     }
   }
 }
@@ -65,28 +65,33 @@ HWY_INLINE void copy_pixels(const float* from, std::ptrdiff_t from_step, int cou
 HWY_INLINE void zero_pixels(int count, int channels, float* to, std::ptrdiff_t to_step) {
   for (int p = 0; p < count; ++p, to += to_step) {
     for (int c = 0; c < channels; c += kLanes) {
-      store(zero(), to + c);
+      store_anywhere(zero(), to + c);
     }
   }
 }
 
-/// tile[pixel][all sources' channels].
+/// tile[pixel][all sources' channels]. Sources are written whole, from the first to the last: the
+/// padding of one lies where the next one's channels come.
 template <Rectify kRectify>
 void gather_tile(const GatherShape& shape, std::span<const GatherSource> sources, int first,
                  int pixels, float* tile) {
   const int channels = shape.source_channels;
-  const std::ptrdiff_t depth = shape.depth;
+  const std::ptrdiff_t pitch = shape.tile_pitch();
+  const int last_block = shape.depth / kChannelBlock * kChannelBlock;
   for_each_stretch(shape, first, pixels, [&](int p, int row, int column, int count) HWY_ATTR {
-    float* to = tile + p * depth;
+    float* to = tile + p * pitch;
+    if (last_block < shape.depth) {  // the columns that fill up the last vector
+      zero_pixels(count, kChannelBlock, to + last_block, pitch);
+    }
     for (const GatherSource& source : sources) {
       const Run run = run_of(source, row, column, count);
       const std::ptrdiff_t step = static_cast<std::ptrdiff_t>(source.stride) * channels;
-      zero_pixels(run.skipped, channels, to, depth);
+      zero_pixels(run.skipped, channels, to, pitch);
       copy_pixels<kRectify>(source.values + run.from, step, run.count, channels,
-                            to + run.skipped * depth, depth);
+                            to + run.skipped * pitch, pitch);
       const int filled = run.skipped + run.count;
-      zero_pixels(count - filled, channels, to + filled * depth, depth);
-      to += channels;
+      zero_pixels(count - filled, channels, to + filled * pitch, pitch);
+      to += shape.source_used;
     }
   });
 }
@@ -100,32 +105,57 @@ void gather(const GatherShape& shape, std::span<const GatherSource> sources, int
   }
 }
 
-/// Adds the tile of input gradients to the sources, where the rectified input is positive.
+/// One pixel's input gradient, where the rectified input is positive, into its source.
+template <Rectify kRectify, Into kInto>
+HWY_INLINE void scatter_pixel(const float* x, const float* g, Channels channels, float* to) {
+  const int used = channels.used;
+  int c = 0;
+  for (; c < used; c += kLanes) {
+    Vector value = load_anywhere(g + c);
+    if (kRectify == Rectify::kYes) {
+      value = hn::IfThenElseZero(hn::Gt(load_anywhere(x + c), zero()), value);
+    }
+    if (used - c < kLanes) {  // what follows is the next source's
+      value = hn::IfThenElseZero(hn::FirstN(Tag(), static_cast<std::size_t>(used - c)), value);
+    }
+    store(kInto == Into::kAdd ? hn::Add(load(to + c), value) : value, to + c);
+  }
+  for (; kInto == Into::kAssign && c < channels.count; c += kLanes) {
+    store(zero(), to + c);
+  }
+}
+
+template <Rectify kRectify, Into kInto>
+HWY_INLINE void scatter_run(Rows x, Rows g, int count, Channels channels, float* to,
+                            std::ptrdiff_t step) {
+  for (int i = 0; i < count; ++i, x.first += x.step, g.first += g.step, to += step) {
+    scatter_pixel<kRectify, kInto>(x.first, g.first, channels, to);
+  }
+}
+
+/// The tile of input gradients into the sources.
+template <Rectify kRectify>
 void scatter(const GatherShape& shape, std::span<const GatherSource> sources, int first, int pixels,
-             const float* tile, const float* gradient) {
-  const int channels = shape.source_channels;
-  const std::ptrdiff_t depth = shape.depth;
+             Rows tile, Rows gradient) {
+  const Channels channels{shape.source_channels, shape.source_used};
   for_each_stretch(shape, first, pixels, [&](int p, int row, int column, int count) HWY_ATTR {
-    std::ptrdiff_t at = p * depth;
+    int channel = 0;
     for (const GatherSource& source : sources) {
-      const Run run = run_of(source, row, column, count);
-      const float* x = tile + at + run.skipped * depth;
-      const float* g = gradient + at + run.skipped * depth;
-      float* to = source.gradient + run.from;
-      const int wanted = source.gradient != nullptr ? run.count : 0;
-      for (int i = 0; i < wanted; ++i) {
-        for (int c = 0; c < channels; c += kLanes) {
-          Vector value = load(g + c);
-          if (shape.rectify == Rectify::kYes) {
-            value = hn::IfThenElseZero(hn::Gt(load(x + c), zero()), value);
-          }
-          store(hn::Add(load(to + c), value), to + c);
+      if (source.gradient != nullptr) {
+        const Run run = run_of(source, row, column, count);
+        const int pixel = p + run.skipped;
+        const Rows x{tile.first + pixel * tile.step + channel, tile.step};
+        const Rows g{gradient.first + pixel * gradient.step + channel, gradient.step};
+        const std::ptrdiff_t step =
+            static_cast<std::ptrdiff_t>(source.stride) * shape.source_channels;
+        float* to = source.gradient + run.from;
+        if (source.into == Into::kAdd) {
+          scatter_run<kRectify, Into::kAdd>(x, g, run.count, channels, to, step);
+        } else {
+          scatter_run<kRectify, Into::kAssign>(x, g, run.count, channels, to, step);
         }
-        x += depth;
-        g += depth;
-        to += static_cast<std::ptrdiff_t>(source.stride) * channels;
       }
-      at += channels;
+      channel += channels.used;
     }
   });
 }
@@ -142,24 +172,28 @@ const float* first_of_tile(const GatherSource& source) {
          static_cast<std::ptrdiff_t>(source.down) * source.shape.width * source.shape.channels;
 }
 
+/// Pixels of a tile, gathered into scratch unless they lie so in memory.
+Rows tile_of(const GatherShape& shape, std::span<const GatherSource> sources, int first, int pixels,
+             float* scratch) {
+  if (is_tile(shape, sources)) {
+    return {first_of_tile(sources[0]) + static_cast<std::ptrdiff_t>(first) * shape.source_channels,
+            shape.source_channels};
+  }
+  gather(shape, sources, first, pixels, scratch);
+  return {scratch, shape.tile_pitch()};
+}
+
 void gathered_forward_of(const GatherShape& shape, std::span<const GatherSource> sources,
                          const float* weights, const float* bias, float* scratch, float* y,
                          const Moments* moments) {
   const int channels = shape.out.channels;
   const int total = static_cast<int>(shape.out.pixels());
-  const bool plain = is_tile(shape, sources);
   for (int first = 0; first < total; first += kGatherPixels) {
     const int pixels = std::min(kGatherPixels, total - first);
-    const float* tile = scratch;
-    if (plain) {
-      tile = first_of_tile(sources[0]) + static_cast<std::ptrdiff_t>(first) * shape.depth;
-    } else {
-      gather(shape, sources, first, pixels, scratch);
-    }
+    const Rows tile = tile_of(shape, sources, first, pixels, scratch);
     float* to = y + static_cast<std::ptrdiff_t>(first) * channels;
-    product({tile, shape.depth}, {weights, channels},
-            {shape.depth / shape.source_channels, shape.source_channels, shape.source_used}, bias,
-            {to, channels}, pixels, {channels, shape.out_used});
+    product(tile, {weights, channels}, shape.depth, bias, {to, channels}, pixels,
+            {channels, shape.out_used});
     if (moments != nullptr) {
       add_tile(to, pixels, channels, *moments);
     }
@@ -171,37 +205,30 @@ void gathered_backward_of(const GatherShape& shape, std::span<const GatherSource
                           float* gradient) {
   const int channels = shape.out.channels;
   const int total = static_cast<int>(shape.out.pixels());
-  const bool plain = is_tile(shape, sources);
-  const float* tile = scratch;
-  float* tile_gradient = scratch + static_cast<std::ptrdiff_t>(kGatherPixels) * shape.depth;
-  float* dy = tile_gradient + static_cast<std::ptrdiff_t>(kGatherPixels) * shape.depth;
-  // Source by source where a source's padding can be left out, else all columns in one.
-  const bool trims = covered(shape.source_used) < shape.source_channels;
-  const Channels span = trims ? Channels{shape.source_channels, shape.source_used}
-                              : Channels{shape.depth, shape.depth};
+  const std::ptrdiff_t pitch = shape.tile_pitch();
+  const std::ptrdiff_t columns = shape.depth_pitch();
+  float* tile_gradient = scratch + kGatherPixels * pitch;
+  float* dy = tile_gradient + kGatherPixels * pitch;
   const bool wants_input =
       std::any_of(sources.begin(), sources.end(),
                   [](const GatherSource& source) { return source.gradient != nullptr; });
   for (int first = 0; first < total; first += kGatherPixels) {
     const int pixels = std::min(kGatherPixels, total - first);
-    if (plain) {
-      tile = first_of_tile(sources[0]) + static_cast<std::ptrdiff_t>(first) * shape.depth;
-    } else {
-      gather(shape, sources, first, pixels, scratch);
-    }
+    const Rows tile = tile_of(shape, sources, first, pixels, scratch);
     form_cotangent(cotangent, static_cast<std::ptrdiff_t>(first) * channels, pixels, channels, dy);
-    for (int at = 0; at < shape.depth; at += span.count) {
-      if (gradient != nullptr) {
-        outer_product({dy, channels}, {tile + at, shape.depth}, pixels,
-                      {gradient + at, shape.depth}, shape.out_used, span.used);
-      }
-      if (wants_input) {
-        product({dy, channels}, {weights + at, shape.depth}, {1, channels, shape.out_used}, nullptr,
-                {tile_gradient + at, shape.depth}, pixels, span);
-      }
+    if (gradient != nullptr) {
+      outer_product({dy, channels}, tile, pixels, {gradient, columns}, shape.out_used, shape.depth);
     }
-    if (wants_input) {
-      scatter(shape, sources, first, pixels, tile, tile_gradient);
+    if (!wants_input) {
+      continue;
+    }
+    product({dy, channels}, {weights, columns}, shape.out_used, nullptr, {tile_gradient, pitch},
+            pixels, {shape.depth_pitch(), shape.depth});
+    const Rows back{tile_gradient, pitch};
+    if (shape.rectify == Rectify::kYes) {
+      scatter<Rectify::kYes>(shape, sources, first, pixels, tile, back);
+    } else {
+      scatter<Rectify::kNo>(shape, sources, first, pixels, tile, back);
     }
   }
 }
@@ -219,7 +246,7 @@ HWY_EXPORT(gathered_backward_of);
 
 std::size_t gather_scratch_floats(const GatherShape& shape) {
   return static_cast<std::size_t>(kGatherPixels) *
-         static_cast<std::size_t>(2 * shape.depth + shape.out.channels);
+         static_cast<std::size_t>(2 * shape.tile_pitch() + shape.out.channels);
 }
 
 void gathered_forward(const GatherShape& shape, std::span<const GatherSource> sources,

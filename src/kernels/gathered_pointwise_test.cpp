@@ -66,8 +66,8 @@ class GatheredPointwise : public testing::TestWithParam<std::tuple<std::string, 
     }
     const int padded = padded_channels(case_.channels);
     const int count = static_cast<int>(case_.sources.size());
-    shape_ = {shape_of(y_), count * padded, case_.rectify,
-              padded,       case_.channels, case_.out_channels};
+    shape_ = {shape_of(y_), count * case_.channels, case_.rectify,
+              padded,       case_.channels,         case_.out_channels};
     weights_ = random_values(static_cast<std::size_t>(count * case_.channels * case_.out_channels),
                              "weights");
     scratch_ = zeros(gather_scratch_floats(shape_));
@@ -101,12 +101,12 @@ class GatheredPointwise : public testing::TestWithParam<std::tuple<std::string, 
   /// [depth][out], or its transpose, padded.
   FloatBuffer packed_weights(bool transposed) const {
     const int out = shape_.out.channels;
-    FloatBuffer packed = zeros(static_cast<std::size_t>(shape_.depth * out));
+    FloatBuffer packed = zeros(static_cast<std::size_t>(shape_.depth_pitch() * out));
     for (std::size_t s = 0; s < case_.sources.size(); ++s) {
       for (int c = 0; c < case_.channels; ++c) {
         for (int o = 0; o < case_.out_channels; ++o) {
-          const int row = static_cast<int>(s) * shape_.source_channels + c;
-          packed.data()[transposed ? o * shape_.depth + row : row * out + o] =
+          const int row = static_cast<int>(s) * case_.channels + c;
+          packed.data()[transposed ? o * shape_.depth_pitch() + row : row * out + o] =
               static_cast<float>(weights_[weight_place(s, c, o)]);
         }
       }
@@ -121,7 +121,7 @@ class GatheredPointwise : public testing::TestWithParam<std::tuple<std::string, 
     FloatBuffer one = zeros(channels);
     std::fill_n(one.data(), channels, 1.0F);
     const FloatBuffer zero = zeros(channels);
-    FloatBuffer packed = zeros(static_cast<std::size_t>(shape_.depth) * channels);
+    FloatBuffer packed = zeros(static_cast<std::size_t>(shape_.depth_pitch()) * channels);
     gathered_backward(shape_, sources_, packed_weights(true).data(),
                       {g.data(), g.data(), one.data(), zero.data(), zero.data()}, scratch_.data(),
                       packed.data());
@@ -177,14 +177,40 @@ TEST_P(GatheredPointwise, BackwardEqualsPlainLoops) {
     for (int c = 0; c < case_.channels; ++c) {
       for (int o = 0; o < case_.out_channels; ++o) {
         const double wanted = gradient[weight_place(s, c, o)];
-        const int row = static_cast<int>(s) * shape_.source_channels + c;
+        const int row = static_cast<int>(s) * case_.channels + c;
         largest = std::max(largest, std::abs(wanted));
         apart = std::max(
-            apart, std::abs(static_cast<double>(packed.data()[o * shape_.depth + row]) - wanted));
+            apart,
+            std::abs(static_cast<double>(packed.data()[o * shape_.depth_pitch() + row]) - wanted));
       }
     }
   }
   EXPECT_LT(apart, kTolerance * largest);
+}
+
+TEST_P(GatheredPointwise, MayWriteOverTheGradientsOfWholeSources) {
+  const bool whole = std::all_of(case_.sources.begin(), case_.sources.end(), [](const Offset& at) {
+    return at.stride == 1 && at.down == 0 && at.right == 0;
+  });
+  if (!whole) {
+    return;
+  }
+  const PlainMap dy = random_map(y_.height, y_.width, y_.channels, "dy");
+  for (FloatBuffer& gradient : gradients_) {
+    std::fill_n(gradient.data(), shape_of(x_[0]).floats(), 0.0F);
+  }
+  backward(dy);
+  const std::size_t floats = shape_of(x_[0]).floats();
+  std::vector<std::vector<float>> wanted;
+  for (std::size_t map = 0; map < x_.size(); ++map) {
+    wanted.emplace_back(gradients_[map].data(), gradients_[map].data() + floats);
+    std::fill_n(gradients_[map].data(), floats, 3.0F);
+    sources_[map].into = Into::kAssign;
+  }
+  backward(dy);
+  for (std::size_t map = 0; map < x_.size(); ++map) {
+    EXPECT_TRUE(std::equal(wanted[map].begin(), wanted[map].end(), gradients_[map].data()));
+  }
 }
 
 TEST_P(GatheredPointwise, GradientsEqualFiniteDifferences) {
@@ -215,12 +241,10 @@ TEST_P(GatheredPointwise, GradientsEqualFiniteDifferences) {
   }
   for (std::size_t i = 0; i < weights_.size(); i += kEvery) {
     const std::size_t out = i % static_cast<std::size_t>(case_.out_channels);
-    const std::size_t k = i / static_cast<std::size_t>(case_.out_channels);
-    const auto wide = static_cast<std::size_t>(case_.channels);
-    const std::size_t row = k / wide * static_cast<std::size_t>(shape_.source_channels) + k % wide;
-    EXPECT_NEAR(
-        static_cast<double>(packed.data()[out * static_cast<std::size_t>(shape_.depth) + row]),
-        slope_of(loss, weights_[i]), kClose);
+    const std::size_t row = i / static_cast<std::size_t>(case_.out_channels);
+    EXPECT_NEAR(static_cast<double>(
+                    packed.data()[out * static_cast<std::size_t>(shape_.depth_pitch()) + row]),
+                slope_of(loss, weights_[i]), kClose);
   }
 }
 

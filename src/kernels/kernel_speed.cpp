@@ -125,12 +125,12 @@ class Measurement {
     constexpr int kMaps = 4;
     const int wide = padded_channels(channels);
     const MapShape map{side, side, wide};
-    const GatherShape shape{map, kMaps * wide, Rectify::kYes, wide, channels, channels};
+    const GatherShape shape{map, kMaps * channels, Rectify::kYes, wide, channels, channels};
     FloatBuffer x = filled(kMaps * map.floats(), 0.5F);
     FloatBuffer dx = filled(kMaps * map.floats(), 0.0F);
     FloatBuffer y = filled(map.floats(), 0.1F);
-    FloatBuffer weights = filled(static_cast<std::size_t>(shape.depth * wide), 0.1F);
-    FloatBuffer gradient = filled(static_cast<std::size_t>(shape.depth * wide), 0.0F);
+    FloatBuffer weights = filled(static_cast<std::size_t>(shape.depth_pitch() * wide), 0.1F);
+    FloatBuffer gradient = filled(static_cast<std::size_t>(shape.depth_pitch() * wide), 0.0F);
     FloatBuffer scratch = filled(gather_scratch_floats(shape), 0.0F);
     FloatBuffer coefficients = filled(static_cast<std::size_t>(wide), 1e-3F);
     std::vector<GatherSource> sources;

@@ -23,15 +23,9 @@ struct MutableRows {
   std::ptrdiff_t step;
 };
 
-/// The inner dimension of a product: `segments` runs of `pitch` channels, of which the first `used`
-/// are no padding. Padding is skipped here, which matters for C 36 in 48.
-struct Depth {
-  int segments, pitch, used;
-};
-
 /// P rows of y = start + x w, V vectors of columns, and half of one after them where kHalf.
 template <int P, int V, bool kHalf>
-HWY_INLINE void product_tile(Rows x, Rows w, Depth depth, const float* start, MutableRows y) {
+HWY_INLINE void product_tile(Rows x, Rows w, int depth, const float* start, MutableRows y) {
   [[maybe_unused]] constexpr HalfTag kHalfTag;
   Vector sum[P][std::max(V, 1)];
   [[maybe_unused]] hn::Vec<HalfTag> half[P];
@@ -45,25 +39,22 @@ HWY_INLINE void product_tile(Rows x, Rows w, Depth depth, const float* start, Mu
       half[p] = start != nullptr ? hn::Load(kHalfTag, start + V * kLanes) : hn::Zero(kHalfTag);
     }
   }
-  for (int segment = 0; segment < depth.segments; ++segment) {
-    const float* from = x.first + segment * depth.pitch;
-    const float* row = w.first + segment * depth.pitch * w.step;
-    for (int k = 0; k < depth.used; ++k, row += w.step) {
-      Vector weight[std::max(V, 1)];
+  const float* row = w.first;
+  for (int k = 0; k < depth; ++k, row += w.step) {
+    Vector weight[std::max(V, 1)];
+    HWY_UNROLL(4)
+    for (int v = 0; v < V; ++v) {
+      weight[v] = load(row + v * kLanes);
+    }
+    HWY_UNROLL(16)
+    for (int p = 0; p < P; ++p) {
+      const Vector value = broadcast(x.first[p * x.step + k]);
       HWY_UNROLL(4)
       for (int v = 0; v < V; ++v) {
-        weight[v] = load(row + v * kLanes);
+        sum[p][v] = hn::MulAdd(value, weight[v], sum[p][v]);
       }
-      HWY_UNROLL(16)
-      for (int p = 0; p < P; ++p) {
-        const Vector value = broadcast(from[p * x.step + k]);
-        HWY_UNROLL(4)
-        for (int v = 0; v < V; ++v) {
-          sum[p][v] = hn::MulAdd(value, weight[v], sum[p][v]);
-        }
-        if constexpr (kHalf) {
-          half[p] = hn::MulAdd(lower_half(value), hn::Load(kHalfTag, row + V * kLanes), half[p]);
-        }
+      if constexpr (kHalf) {
+        half[p] = hn::MulAdd(lower_half(value), hn::Load(kHalfTag, row + V * kLanes), half[p]);
       }
     }
   }
@@ -81,7 +72,7 @@ HWY_INLINE void product_tile(Rows x, Rows w, Depth depth, const float* start, Mu
 }
 
 template <int V, bool kHalf>
-HWY_INLINE void product_columns(Rows x, Rows w, Depth depth, const float* start, MutableRows y,
+HWY_INLINE void product_columns(Rows x, Rows w, int depth, const float* start, MutableRows y,
                                 int rows, int o) {
   w.first += o;
   y.first += o;
@@ -114,10 +105,10 @@ HWY_INLINE void product_columns(Rows x, Rows w, Depth depth, const float* start,
   }
 }
 
-/// y[r][o] = start[o] + sum_k x[r][k] w[k][o],  r < rows, o < columns.used, k in the used places of
-/// depth; zeros in the other columns.
+/// y[r][o] = start[o] + sum_k x[r][k] w[k][o],  r < rows, o < columns.used, k < depth; zeros in the
+/// other columns.
 /// \param start  [columns.count] or null; zeros in its padding.
-HWY_INLINE void product(Rows x, Rows w, Depth depth, const float* start, MutableRows y, int rows,
+HWY_INLINE void product(Rows x, Rows w, int depth, const float* start, MutableRows y, int rows,
                         Channels columns) {
   const int end = covered(columns.used);
   int o = 0;

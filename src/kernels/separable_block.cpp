@@ -69,7 +69,7 @@ struct ForwardAtStride {
         float* out = destination == Destination::kCache ? place : scratch + tile_floats(shape.out);
         const int pixels = rows * shape.out.width;
         product({scratch, channels.count}, {weights.pointwise_transposed, channels.count},
-                {1, channels.count, shape.used}, nullptr, {out, channels.count}, pixels, channels);
+                shape.used, nullptr, {out, channels.count}, pixels, channels);
         if (moments != nullptr) {
           add_tile(out, pixels, channels.count, *moments);
         }
@@ -92,14 +92,14 @@ void block_forward_of(const BlockShape& shape, const PaddedImage& in, const Bloc
   run(shape, in, weights, scratch, y, moments, destination);
 }
 
-void add_where_positive_of(const PaddedImage& image, const float* src, float* dst) {
+void pass_where_positive_of(const PaddedImage& image, const float* src, Into into, float* dst) {
   const std::ptrdiff_t row_floats =
       static_cast<std::ptrdiff_t>(image.shape.width) * image.shape.channels;
   for (int row = 0; row < image.shape.height; ++row) {
     const float* mask = image.at(row, 0);
     for (std::ptrdiff_t i = 0; i < row_floats; i += kLanes) {
       const Vector passed = hn::IfThenElseZero(hn::Gt(load(mask + i), zero()), load(src + i));
-      store(hn::Add(load(dst + i), passed), dst + i);
+      store(into == Into::kAdd ? hn::Add(load(dst + i), passed) : passed, dst + i);
     }
     src += row_floats;
     dst += row_floats;
@@ -141,7 +141,7 @@ namespace probedarts::kernels {
 
 HWY_EXPORT(rectify_padded_of);
 HWY_EXPORT(block_forward_of);
-HWY_EXPORT(add_where_positive_of);
+HWY_EXPORT(pass_where_positive_of);
 HWY_EXPORT(mask_and_sum_of);
 
 void rectify_padded(const float* src, const float* scale, const float* shift,
@@ -158,8 +158,8 @@ void block_forward(const BlockShape& shape, const PaddedImage& in, const BlockWe
   HWY_DYNAMIC_DISPATCH(block_forward_of)(shape, in, weights, scratch, y, moments, destination);
 }
 
-void add_where_positive(const PaddedImage& image, const float* src, float* dst) {
-  HWY_DYNAMIC_DISPATCH(add_where_positive_of)(image, src, dst);
+void pass_where_positive(const PaddedImage& image, const float* src, Into into, float* dst) {
+  HWY_DYNAMIC_DISPATCH(pass_where_positive_of)(image, src, into, dst);
 }
 
 void mask_and_sum(const PaddedImage& image, const float* src, const float* values,

@@ -62,8 +62,8 @@ void block_backward(const BlockShape& shape, const PaddedImage& in, const BlockW
                     const Cotangent& cotangent, const BlockGradients& gradients, float* scratch,
                     Into into, float* input_gradient);
 
-/// dst += src where the padded image is positive: the gradient of ReLU.
-void add_where_positive(const PaddedImage& image, const float* src, float* dst);
+/// src where the padded image is positive, else 0, into dst: the gradient of ReLU.
+void pass_where_positive(const PaddedImage& image, const float* src, Into into, float* dst);
 
 /// du = src where the padded image is positive, else 0; adds sum(du) and sum(du * (values -
 /// centre)) per channel to the sums, which is what the gradient of the BN between the two blocks of

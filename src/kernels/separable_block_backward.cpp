@@ -4,9 +4,9 @@
 // dz of the whole image goes into a padded image, so that D' is a gather like D: for stride 2 each
 // of the four phases of input pixels has its own taps.
 
-#include "kernels/separable_block.hpp"
-
 #include <numeric>
+
+#include "kernels/separable_block.hpp"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/separable_block_backward.cpp"
@@ -40,8 +40,7 @@ HWY_INLINE void pointwise_backward(const BlockShape& shape, const PaddedImage& i
     form_cotangent(cotangent, first * row_floats, rows * width, channels.count, dy);
     for (int row = 0; row < rows; ++row) {
       product({dy + row * row_floats, channels.count}, {weights.pointwise, channels.count},
-              {1, channels.count, shape.used}, nullptr, {dz.at(first + row, 0), channels.count},
-              width, channels);
+              shape.used, nullptr, {dz.at(first + row, 0), channels.count}, width, channels);
     }
     if (gradient == nullptr) {
       continue;

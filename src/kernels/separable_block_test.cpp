@@ -334,8 +334,12 @@ TEST(MaskAndSum, KeepsWhereTheImageIsPositive) {
   EXPECT_EQ(du.data()[kChannelBlock], 0.0F);
   EXPECT_EQ(sum.data()[0], 5.0F);
   EXPECT_EQ(product.data()[0], 5.0F * 0.75F);
-  add_where_positive(image, src.data(), du.data());
+  pass_where_positive(image, src.data(), Into::kAdd, du.data());
   EXPECT_EQ(du.data()[0], 10.0F);
+  du.data()[kChannelBlock] = 3.0F;
+  pass_where_positive(image, src.data(), Into::kAssign, du.data());
+  EXPECT_EQ(du.data()[0], 5.0F);
+  EXPECT_EQ(du.data()[kChannelBlock], 0.0F);
 }
 
 }  // namespace

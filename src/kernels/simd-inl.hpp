@@ -33,6 +33,8 @@ using HalfTag = hn::CappedTag<float, kHasHalves ? kLanes / 2 : kLanes>;
 
 HWY_INLINE Vector load(const float* from) { return hn::Load(Tag(), from); }
 HWY_INLINE void store(Vector value, float* to) { hn::Store(value, Tag(), to); }
+HWY_INLINE Vector load_anywhere(const float* from) { return hn::LoadU(Tag(), from); }
+HWY_INLINE void store_anywhere(Vector value, float* to) { hn::StoreU(value, Tag(), to); }
 HWY_INLINE Vector zero() { return hn::Zero(Tag()); }
 HWY_INLINE Vector broadcast(float value) { return hn::Set(Tag(), value); }
 /// The same value, which the compiler then keeps in a register: GCC reads memory again for each use

@@ -55,8 +55,8 @@ void unpack_gradient(const Context& context, const Unit& unit) {
   }
 }
 
-void firsts_backward(const Context& context, const State& state, int image, int chunk,
-                     Workspace& workspace) {
+void firsts_backward(const Context& context, const State& state, Into into_state, int image,
+                     int chunk, Workspace& workspace) {
   if (state.firsts.empty()) {
     return;
   }
@@ -71,7 +71,8 @@ void firsts_backward(const Context& context, const State& state, int image, int 
                             gradient);
     into = Into::kAdd;
   }
-  kernels::add_where_positive(padded, gradient, context.image_of(state.gradient, image));
+  kernels::pass_where_positive(padded, gradient, into_state,
+                               context.image_of(state.gradient, image));
 }
 
 /// The gradient in a pool's output: sum over consumers of a g + b y + c, where b and c were summed
@@ -117,9 +118,9 @@ void identities_backward(const Context& context, const State& state, int image,
                Into::kAdd, context.image_of(state.gradient, image));
 }
 
-void product_backward(const Context& context, const GatherUnit& unit, int image, int chunk,
-                      Workspace& workspace) {
-  gather_sources(context, unit, image, true, workspace.sources);
+void product_backward(const Context& context, const GatherUnit& unit, SourceGradients gradients,
+                      int image, int chunk, Workspace& workspace) {
+  gather_sources(context, unit, image, gradients, workspace.sources);
   float* gradient = context.for_weights() ? context.weight_partials(chunk) + unit.partial : nullptr;
   kernels::gathered_backward(unit.shape, workspace.sources,
                              context.memory.packed.data() + unit.weights_transposed,
@@ -187,19 +188,23 @@ void complete_gradient(const Context& context, std::size_t number) {
   const State& state = context.plan.states[number];
   context.memory.starting.clear();
   start_gradient(context, number);
+  const bool starts = !context.memory.starting.empty();
+  const Into into = starts && !state.firsts.empty() ? Into::kAssign : Into::kAdd;
   for (const PoolUnit& pool : state.pools) {
     sum_pool_coefficients(context, pool);
   }
   context.for_each_image([&](int image, int chunk, Workspace& workspace) {
     zero_partials(context, image, chunk, state.firsts_partial);
-    zero_started(context, image);
-    firsts_backward(context, state, image, chunk, workspace);
+    if (into == Into::kAdd) {
+      zero_started(context, image);
+    }
+    firsts_backward(context, state, into, image, chunk, workspace);
     for (const PoolUnit& pool : state.pools) {
       pool_backward(context, state, pool, image, workspace);
     }
     identities_backward(context, state, image, workspace);
     for (const GatherUnit& unit : state.reduces) {
-      product_backward(context, unit, image, chunk, workspace);
+      product_backward(context, unit, SourceGradients::kAdd, image, chunk, workspace);
     }
     sum_terms(context, state, image, chunk, workspace);
   });
@@ -265,10 +270,18 @@ void run_product(const Context& context, const GatherUnit& unit, std::size_t flo
   for (const Source& source : unit.sources) {
     start_gradient(context, source.state);
   }
+  // A concatenation takes every pixel of its states once, and so can write over what was there.
+  const bool whole =
+      std::all_of(unit.sources.begin(), unit.sources.end(), [](const Source& source) {
+        return source.stride == 1 && source.down == 0 && source.right == 0;
+      });
+  const SourceGradients gradients = whole ? SourceGradients::kStart : SourceGradients::kAdd;
   context.for_each_image([&](int image, int chunk, Workspace& workspace) {
     zero_partials(context, image, chunk, floats);
-    zero_started(context, image);
-    product_backward(context, unit, image, chunk, workspace);
+    if (!whole) {
+      zero_started(context, image);
+    }
+    product_backward(context, unit, gradients, image, chunk, workspace);
   });
   unpack_gradient(context, unit);
 }

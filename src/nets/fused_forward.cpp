@@ -38,7 +38,7 @@ void settle(const Context& context, std::span<const std::size_t> sites) {
 
 void gather_forward(const Context& context, const GatherUnit& unit, int image, int chunk,
                     Workspace& workspace) {
-  gather_sources(context, unit, image, false, workspace.sources);
+  gather_sources(context, unit, image, SourceGradients::kNone, workspace.sources);
   const MomentsOf moments(context, unit.moments, chunk);
   kernels::gathered_forward(
       unit.shape, workspace.sources, context.memory.packed.data() + unit.weights, nullptr,
@@ -124,15 +124,20 @@ void run_second(const Context& context, const SecondBlock& second, kernels::Dest
 
 }  // namespace
 
-void gather_sources(const Context& context, const GatherUnit& unit, int image, bool with_gradients,
-                    std::vector<kernels::GatherSource>& sources) {
+void gather_sources(const Context& context, const GatherUnit& unit, int image,
+                    SourceGradients gradients, std::vector<kernels::GatherSource>& sources) {
+  const Memory& memory = context.memory;
   sources.clear();
   for (const Source& source : unit.sources) {
     const State& from = context.plan.states[source.state];
-    const bool wanted = with_gradients && context.memory.wants_gradient[source.state];
+    const bool wanted = gradients != SourceGradients::kNone && memory.wants_gradient[source.state];
+    const bool starts = gradients == SourceGradients::kStart &&
+                        std::find(memory.starting.begin(), memory.starting.end(), source.state) !=
+                            memory.starting.end();
     sources.push_back({context.image_of(from.value, image),
                        wanted ? context.image_of(from.gradient, image) : nullptr, from.value.shape,
-                       source.stride, source.down, source.right});
+                       source.stride, source.down, source.right,
+                       starts ? Into::kAssign : Into::kAdd});
   }
 }
 

@@ -85,18 +85,22 @@ struct Context {
   }
 };
 
-/// The gathered product's sources for one image; gradients where the source wants one (backward
-/// only).
-void gather_sources(const Context& context, const GatherUnit& unit, int image, bool with_gradients,
-                    std::vector<kernels::GatherSource>& sources);
+/// What a gathered product does with the gradients of its sources: nothing (forward), add to them,
+/// or take the place of those that start in this phase (Memory::starting) and add to the others.
+enum class SourceGradients { kNone, kAdd, kStart };
+
+/// The gathered product's sources for one image; gradients where the source wants one.
+void gather_sources(const Context& context, const GatherUnit& unit, int image,
+                    SourceGradients gradients, std::vector<kernels::GatherSource>& sources);
 
 /// Writes the patches of one image, whatever its strides: to[pixel of the first convolution's
 /// output][row and column of the window, channel], zeros outside of the image and in the padding.
 void load_patches(const NetworkLayout& layout, const Plan& plan, const at::Tensor& images,
                   int image, float* to);
 
-/// Whoever adds to a state's gradient first zeroes it, image by image, while it is in cache. A
-/// phase that adds to a state calls `start_gradient` before it and `zero_started` for each image.
+/// Whoever adds to a state's gradient first zeroes it, image by image, while it is in cache, or
+/// writes over it. A phase that adds to a state calls `start_gradient` before it and, unless it
+/// writes over all that starts, `zero_started` for each image.
 void start_gradient(const Context& context, std::size_t state);
 void zero_started(const Context& context, int image);
 

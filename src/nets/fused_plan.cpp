@@ -103,17 +103,15 @@ class Builder {
                     kernels::Rectify rectify) {
     GatherUnit unit{};
     const State& first = plan_.states[sources.front().state];
-    const int pitch = first.value.shape.channels;
-    unit.shape = {
-        out,         static_cast<int>(sources.size()) * pitch, rectify, pitch, first.channels,
-        out_channels};
+    const int depth = static_cast<int>(sources.size()) * first.channels;
+    unit.shape = {out, depth, rectify, first.value.shape.channels, first.channels, out_channels};
     for (const Source& source : sources) {
       require(plan_.states[source.state].channels == first.channels,
               "sources of one product have the same channels");
     }
     unit.sources = std::move(sources);
     unit.weights = packed(unit.shape.depth, out.channels);
-    unit.weights_transposed = packed(unit.shape.depth, out.channels);
+    unit.weights_transposed = packed(unit.shape.depth_pitch(), out.channels);
     unit.y = slab(out);
     unit.moments = moments(out.channels);
     plan_.scratch_floats =
@@ -125,16 +123,13 @@ class Builder {
   /// `first_source` is the place of the first of them among the unit's sources.
   void add_pieces(GatherUnit& unit, const ConvUnit& conv, std::size_t first_source,
                   std::size_t count, int out_first) {
-    int row = 0;
-    for (std::size_t s = 0; s < first_source; ++s) {
-      row += plan_.states[unit.sources[s].state].value.shape.channels;
-    }
+    int row = static_cast<int>(first_source) * unit.shape.source_used;
     int in_first = 0;
     for (std::size_t s = first_source; s < first_source + count; ++s) {
       const State& from = plan_.states[unit.sources[s].state];
       unit.pieces.push_back({conv.parameter, row, in_first, from.channels, conv.in_channels,
                              out_first, conv.out_channels, 0, 1});
-      row += from.value.shape.channels;
+      row += from.channels;
       in_first += from.channels;
     }
     require(in_first == conv.in_channels, "a product's sources have its input channels");
@@ -180,12 +175,12 @@ class Builder {
     return index;
   }
 
-  /// The weights of a convolution whose taps are gathered one after the other, so many rows each.
-  static void add_taps(GatherUnit& unit, const ConvUnit& conv, int rows) {
+  /// The weights of a convolution whose taps are gathered one after the other.
+  static void add_taps(GatherUnit& unit, const ConvUnit& conv) {
     const int taps = conv.kernel * conv.kernel;
     for (int tap = 0; tap < taps; ++tap) {
-      unit.pieces.push_back({conv.parameter, tap * rows, 0, conv.in_channels, conv.in_channels, 0,
-                             conv.out_channels, tap, taps});
+      unit.pieces.push_back({conv.parameter, tap * conv.in_channels, 0, conv.in_channels,
+                             conv.in_channels, 0, conv.out_channels, tap, taps});
     }
   }
 
@@ -195,7 +190,7 @@ class Builder {
     GatherUnit unit = gather(
         {{0, 1, 0, 0}}, strided(plan_.states[0].value.shape, 1, padded_channels(conv.out_channels)),
         conv.out_channels, kernels::Rectify::kNo);
-    add_taps(unit, conv, conv.in_channels);
+    add_taps(unit, conv);
     return input_state(std::move(unit), layout_.stem.norms.front().norm, conv.out_channels);
   }
 
@@ -213,7 +208,7 @@ class Builder {
       GatherUnit unit =
           gather(std::move(sources), strided(in, conv.stride, padded_channels(conv.out_channels)),
                  conv.out_channels, kernels::Rectify::kYes);
-      add_taps(unit, conv, in.channels);
+      add_taps(unit, conv);
       from = input_state(std::move(unit), layout_.stem.norms[i].norm, conv.out_channels);
     }
     return from;
@@ -428,7 +423,7 @@ std::size_t gradient_floats(const BlockUnit& unit) {
 }
 
 std::size_t gradient_floats(const GatherUnit& unit) {
-  return static_cast<std::size_t>(unit.shape.depth) *
+  return static_cast<std::size_t>(unit.shape.depth_pitch()) *
          static_cast<std::size_t>(unit.shape.out.channels);
 }
 

@@ -68,8 +68,8 @@ struct GatherUnit {
   std::vector<Source> sources;
   std::vector<WeightPiece> pieces;
   std::size_t weights,
-      weights_transposed;  ///< places in the packed weights: [depth][out], [out][depth]
-  std::size_t partial;     ///< place of [out][depth] among a phase's weight gradients
+      weights_transposed;  ///< places in the packed weights: [depth][out], [out][depth_pitch]
+  std::size_t partial;     ///< place of [out][depth_pitch] among a phase's weight gradients
   Slab y;
   std::size_t moments;
   Slab gradient;  ///< of what the product's site feeds

@@ -57,11 +57,11 @@ void pack(const NetworkLayout& layout, const BlockUnit& unit, const float* weigh
 
 void pack(const NetworkLayout& layout, const GatherUnit& unit, const float* weights,
           float* packed) {
-  const int depth = unit.shape.depth;
+  const int pitch = unit.shape.depth_pitch();
   const int padded = unit.shape.out.channels;
   for_each_weight(layout, unit, [&](std::size_t flat, int row, int column) {
     packed[unit.weights + at(row, column, padded)] = weights[flat];
-    packed[unit.weights_transposed + at(column, row, depth)] = weights[flat];
+    packed[unit.weights_transposed + at(column, row, pitch)] = weights[flat];
   });
 }
 
@@ -106,7 +106,7 @@ void unpack(const NetworkLayout& layout, const GatherUnit& unit, float* partials
   add_chunks(partials + unit.partial, gradient_floats(unit), chunks, stride);
   const float* sums = partials + unit.partial;
   for_each_weight(layout, unit, [&](std::size_t flat, int row, int column) {
-    gradient[flat] = sums[at(column, row, unit.shape.depth)];
+    gradient[flat] = sums[at(column, row, unit.shape.depth_pitch())];
   });
 }
 
