@@ -1,10 +1,13 @@
-# probedarts_room(NAME SOURCES a.cpp ... [USES rooms] [LIBS targets] [TORCH] [TESTS ...] [GOLDEN ...] [BENCHES ...])
+# probedarts_room(NAME SOURCES a.cpp ... [USES rooms] [LIBS targets] [TORCH] [TESTS ...] [GOLDEN ...] [BENCHES ...]
+#                 [PARSED_ONCE headers])
 #
 # One static library probedarts::NAME from src/NAME. USES names the rooms it may include. TESTS become the
 # executable NAME_test (ctest label NAME); GOLDEN become NAME_golden_test (labels NAME and golden); BENCHES become
-# NAME_bench (Google Benchmark, with PROBEDARTS_BENCH only).
+# NAME_bench (Google Benchmark, with PROBEDARTS_BENCH only). PARSED_ONCE are headers of libraries that nearly every
+# source includes, precompiled with PROBEDARTS_PCH (the release preset: a first build takes less time); without it, as in
+# development and CI, a missing include shows.
 function(probedarts_room room)
-  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;USES;LIBS;TESTS;GOLDEN;BENCHES" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;USES;LIBS;TESTS;GOLDEN;BENCHES;PARSED_ONCE" ${ARGN})
   set(target probedarts_${room})
   if(ARG_SOURCES)
     add_library(${target} STATIC ${ARG_SOURCES})
@@ -24,6 +27,10 @@ function(probedarts_room room)
   foreach(used IN LISTS ARG_USES)
     target_link_libraries(${target} ${scope} probedarts::${used})
   endforeach()
+  if(PROBEDARTS_PCH AND ARG_PARSED_ONCE)
+    target_precompile_headers(${target} PRIVATE ${ARG_PARSED_ONCE})
+    target_compile_options(${target} PRIVATE -fpch-preprocess)  # what ccache needs
+  endif()
   set_property(GLOBAL APPEND PROPERTY PROBEDARTS_ROOM_TARGETS ${target})
   if(PROBEDARTS_TESTS)
     if(ARG_TESTS)
