@@ -148,9 +148,8 @@ class Search {
       record.train = now_.progress.figures();
       record.seconds.data_wait = data_.wait_seconds();
       const double searched = monotonic_seconds();
-      record.valid = evaluate_pass(*executor_.executor, now_.state.network, objective_,
-                                   data_.evaluation(), data_.cache(), precision_of(config_));
       require_finite_weights(layout_, now_.state.network);
+      record.valid = validate(now_.state.network, "validation loss");
       const double validated = monotonic_seconds();
       record.layers =
           probe_network(layout_, now_.state.network, config_.threads, evbmf_scale_of(config_));
@@ -209,6 +208,15 @@ class Search {
     return view;
   }
 
+  /// A pass over the validation half. \throws Diverged when its loss, `what`, is not finite.
+  PassFigures validate(nets::NetworkState& network, const char* what) {
+    const PassFigures figures =
+        evaluate_pass(*executor_.executor, network, objective_, data_.evaluation(), data_.cache(),
+                      precision_of(config_));
+    require_finite_loss(figures.loss, what, layout_, network);
+    return figures;
+  }
+
   void describe(EpochRecord& record, const std::vector<double>& used_rates) {
     record.schedule_rate = rates_.schedule_at(record.epoch);
     record.layer_rates = rates_.of_layers(used_rates);
@@ -246,9 +254,7 @@ class Search {
         }
         nets::NetworkState derived =
             discretised(*executor_.executor, network, record.architecture->genotype, batches);
-        return evaluate_pass(*executor_.executor, derived, objective_, data_.evaluation(),
-                             data_.cache(), precision_of(config_))
-            .error;
+        return validate(derived, "validation loss of the derived network").error;
       });
     }
     if (config_.has_probe("alignment")) {

@@ -167,9 +167,7 @@ class Training {
       require_finite_weights(network_.table(), now_.network);
       record.valid = evaluate_pass(*executor_.executor, now_.network, objective_, data_.valid(),
                                    data_.cache(), precision_of(config_));
-      if (!std::isfinite(record.valid.loss)) {
-        throw Diverged("the validation loss is not finite");
-      }
+      require_finite_loss(record.valid.loss, "validation loss", network_.table(), now_.network);
       const double validated = monotonic_seconds();
       record.layers =
           probe_network(network_.table(), now_.network, config_.threads, evbmf_scale_of(config_));

@@ -56,6 +56,15 @@ void require_finite_weights(const nets::TensorTable& table, const nets::NetworkS
   }
 }
 
+void require_finite_loss(double loss, const char* what, const nets::TensorTable& table,
+                         const nets::NetworkState& network) {
+  if (!std::isfinite(loss)) {
+    throw Diverged(fmt::format("the {} became {}; first seen in the {}", what,
+                               std::isnan(loss) ? "NaN" : "infinite",
+                               first_non_finite(table, network)));
+  }
+}
+
 WeightLearner::WeightLearner(const nets::TensorTable& table, nets::Executor& executor,
                              Objective objective, WeightStepOptions options)
     : table_(table),
@@ -77,11 +86,7 @@ nets::Gradients WeightLearner::gradients(nets::NetworkState& network, const Labe
     gradient.auxiliary = auxiliary.logits_gradient.mul(options_.auxiliary_weight);
     loss += options_.auxiliary_weight * auxiliary.loss;
   }
-  if (!std::isfinite(loss)) {
-    throw Diverged(fmt::format("the loss became {}; first seen in the {}",
-                               std::isnan(loss) ? "NaN" : "infinite",
-                               first_non_finite(table_, network)));
-  }
+  require_finite_loss(loss, "loss", table_, network);
   return executor_.backward(gradient);
 }
 

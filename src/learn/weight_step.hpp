@@ -30,6 +30,11 @@ std::string first_non_finite(const nets::TensorTable& table, const nets::Network
 /// \throws Diverged naming the first weight that is not finite.
 void require_finite_weights(const nets::TensorTable& table, const nets::NetworkState& network);
 
+/// \param what  the loss in words, for example "validation loss".
+/// \throws Diverged when `loss` is not finite, naming `what` and first_non_finite.
+void require_finite_loss(double loss, const char* what, const nets::TensorTable& table,
+                         const nets::NetworkState& network);
+
 /// Takes gradients and steps of one network with one executor.
 class WeightLearner {
  public:

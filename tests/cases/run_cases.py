@@ -75,9 +75,9 @@ class Workplace:
             return subprocess.run(command, cwd=tmp, env=environment, stdin=subprocess.DEVNULL, text=True,
                                   stdout=stdout, stderr=subprocess.PIPE, timeout=SECONDS_ALLOWED, check=False)
 
-    def must_run(self, words, tmp):
+    def must_run(self, words, tmp, code=0):
         done = self.run(words, tmp)
-        if done.returncode != 0:
+        if done.returncode != code:
             raise RuntimeError(f"setup: {' '.join(words)} gave {done.returncode}: {done.stderr}")
 
     def make_shared(self):
@@ -219,9 +219,15 @@ def program(place, tmp, words):
     place.must_run(words, tmp)
 
 
+def ends(place, tmp, runs):
+    """{"ends": {exit code: [arguments]}}: runs the program, which must end with that code."""
+    for code, words in runs.items():
+        place.must_run(words, tmp, int(code))
+
+
 STEPS = {step.__name__: step
          for step in (write, folder, copy, images, truncate, flip, npy, safetensors, nan, pt, replace, latin1, latin1_text, remove,
-                      program)}
+                      program, ends)}
 KEYS = {"about", "setup", "run", "output", "largest_file", "exit", "stderr", "prints", "present", "absent", "unchanged"}
 
 
