@@ -3,6 +3,8 @@
 #include <csignal>
 #include <initializer_list>
 
+#include "core/errors.hpp"
+
 namespace probedarts {
 namespace {
 
@@ -29,5 +31,11 @@ void catch_interrupts() {
 }
 
 int interrupt_signal() { return arrived; }
+
+void throw_if_interrupted(const char* what) {
+  if (const int signal = interrupt_signal()) {
+    throw Interrupted(what, signal);
+  }
+}
 
 }  // namespace probedarts

@@ -6,7 +6,10 @@ namespace probedarts {
 /// flag that long work asks for between steps, a second SIGINT ends the program at once.
 void catch_interrupts();
 
-/// The signal that arrived, or 0.
+/// The signal that arrived, or 0. From any thread.
 int interrupt_signal();
+
+/// For long work between two of its steps. \throws Interrupted saying `what` once a signal arrived.
+void throw_if_interrupted(const char* what);
 
 }  // namespace probedarts

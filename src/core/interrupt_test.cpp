@@ -2,8 +2,11 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <string>
 
 #include <gtest/gtest.h>
+
+#include "core/errors.hpp"
 
 namespace probedarts {
 namespace {
@@ -23,6 +26,22 @@ namespace {
 [[noreturn]] void exit_with_no_signal() {
   catch_interrupts();
   std::_Exit(interrupt_signal());
+}
+
+[[noreturn]] void exit_with_signal_thrown_after(int signal) {
+  catch_interrupts();
+  throw_if_interrupted("nothing has arrived yet");
+  std::raise(signal);
+  try {
+    throw_if_interrupted("stopped");
+  } catch (const Interrupted& stop) {
+    std::_Exit(std::string(stop.what()) == "stopped" ? stop.signal() : 1);
+  }
+  std::_Exit(1);
+}
+
+TEST(InterruptDeathTest, IsThrownOnceItHasArrived) {
+  EXPECT_EXIT(exit_with_signal_thrown_after(SIGTERM), ::testing::ExitedWithCode(SIGTERM), "");
 }
 
 TEST(InterruptDeathTest, RemembersNothingUntilASignalArrives) {

@@ -13,6 +13,7 @@
 
 #include "core/errors.hpp"
 #include "core/files.hpp"
+#include "core/interrupt.hpp"
 #include "data/cifar.hpp"
 #include "data/content_index.hpp"
 #include "data/image.hpp"
@@ -26,6 +27,7 @@ namespace {
 // Part of every fingerprint: raise it when decoding or resizing changes.
 constexpr const char* kFormat = "probedarts patches 1";
 constexpr std::size_t kHeaderBytes = 4096;
+constexpr const char* kStopped = "stopped while the images were read; start again";
 constexpr std::array kSplits = {Split::kTrain, Split::kValid, Split::kTest};
 
 /// One sample of the data set in the order of the cache file.
@@ -113,6 +115,7 @@ class CacheBuilder {
     const std::size_t bytes = patch_bytes(options_.size_px);
     std::vector<std::string> hashes(slots_.size());
     parallel_in_order(slots_.size(), options_.threads, [&](std::size_t i) {
+      throw_if_interrupted(kStopped);
       const Image image = decode_slot(i);
       const std::string_view pixels(reinterpret_cast<const char*>(image.rgb.data()), bytes);
       hashes[i] = content_hash(pixels);
@@ -207,6 +210,7 @@ std::optional<CheckedFile> open_checked(const std::filesystem::path& path, int s
   const std::string_view notes = body.substr(slots * patch);
   std::string all_hashes;
   for (std::size_t i = 0; i < slots; ++i) {
+    throw_if_interrupted(kStopped);
     all_hashes += content_hash(body.substr(i * patch, patch));
   }
   all_hashes += notes;
@@ -345,6 +349,7 @@ Normalization PatchCache::measured_normalization(Split split) const {
   std::array<std::uint64_t, 3> sum{}, sum_of_squares{};
   const std::size_t bytes = patch_bytes(size_px());
   for (std::size_t i = 0; i < count(split); ++i) {
+    throw_if_interrupted(kStopped);
     const std::uint8_t* pixel = pixels(split, i);
     for (const std::uint8_t* end = pixel + bytes; pixel != end; pixel += 3) {
       for (std::size_t c = 0; c < 3; ++c) {

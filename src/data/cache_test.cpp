@@ -1,10 +1,14 @@
+#include <csignal>
+#include <cstdlib>
 #include <iterator>
 #include <sstream>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "core/errors.hpp"
 #include "core/files.hpp"
+#include "core/interrupt.hpp"
 #include "data/content_index.hpp"
 #include "data/loader.hpp"
 #include "support/file_size_limit.hpp"
@@ -38,6 +42,27 @@ std::filesystem::path patches_file(const ScratchFolder& folder) {
 std::vector<std::uint8_t> pixels_of(const PatchCache& cache, Split split, std::size_t index) {
   const std::uint8_t* pixels = cache.pixels(split, index);
   return {pixels, pixels + 3 * cache.size_px() * cache.size_px()};
+}
+
+// Signals are remembered by the whole process, so what is stopped by one runs in a child.
+[[noreturn]] void exit_with_signal_seen_by_open(const Dataset& dataset,
+                                                const CacheOptions& options) {
+  catch_interrupts();
+  std::raise(SIGTERM);
+  try {
+    PatchCache::open(dataset, options);
+  } catch (const Interrupted& stop) {
+    const bool nothing_left = !std::filesystem::exists(options.folder);
+    std::_Exit(nothing_left ? stop.signal() : 1);
+  }
+  std::_Exit(2);
+}
+
+TEST(PatchCacheDeathTest, StopsAtASignalAndLeavesNothing) {
+  const ScratchFolder folder;
+  const Dataset dataset = noise_dataset(folder, 5, 3, 2);
+  EXPECT_EXIT(exit_with_signal_seen_by_open(dataset, cache_options(folder)),
+              ::testing::ExitedWithCode(SIGTERM), "");
 }
 
 TEST(PatchCache, HoldsEverySampleDecodedAndResized) {

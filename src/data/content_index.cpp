@@ -11,6 +11,7 @@
 
 #include "core/errors.hpp"
 #include "core/files.hpp"
+#include "core/interrupt.hpp"
 #include "data/mapped_file.hpp"
 #include "data/parallel.hpp"
 
@@ -75,6 +76,7 @@ std::vector<std::string> ContentIndex::hashes_of(const std::vector<std::filesyst
                                                  int threads) {
   std::vector<Entry> found(files.size());
   parallel_in_order(files.size(), threads, [&](std::size_t i) {
+    throw_if_interrupted("stopped while the images were read; start again");
     const std::optional<FileStamp> stamp = stamp_of(files[i]);
     if (!stamp) {
       return;

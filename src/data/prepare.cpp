@@ -199,9 +199,7 @@ class Cutter {
   }
 
   Cut cut(std::size_t number) const {
-    if (interrupt_signal() != 0) {
-      throw Interrupted("interrupted; nothing was written", interrupt_signal());
-    }
+    throw_if_interrupted("interrupted; nothing was written");
     const Source& source = list_.sources[number];
     const std::string bytes = read_file(source.file);
     const Image image = decode_image(bytes, source.file.string());

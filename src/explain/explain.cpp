@@ -313,9 +313,7 @@ json explain_images(const Networks& networks, const std::vector<ImageToExplain>&
   Explainer explainer(networks, options, folder.path());
   Progress progress("explaining", images.size(), 0);
   for (const ImageToExplain& image : images) {
-    if (interrupt_signal() != 0) {
-      throw Interrupted("interrupted; nothing was written", interrupt_signal());
-    }
+    throw_if_interrupted("interrupted; nothing was written");
     explainer.explain(image);
     progress.advance(1);
   }

@@ -10,6 +10,7 @@
 #include <ATen/ops/from_blob.h>
 
 #include "core/errors.hpp"
+#include "core/interrupt.hpp"
 #include "core/progress.hpp"
 #include "data/dataset.hpp"
 
@@ -149,6 +150,7 @@ PassFigures evaluate_pass(nets::Executor& executor, nets::NetworkState& network,
                           const Objective& objective, data::Loader& loader,
                           const data::PatchCache& cache, nets::Precision precision) {
   PassFigures figures;
+  Progress bar("validation", loader.samples(), 0);
   double correct = 0.0;
   double decisions = 0.0;
   loader.start_epoch(0);
@@ -163,6 +165,8 @@ PassFigures evaluate_pass(nets::Executor& executor, nets::NetworkState& network,
     figures.images += count;
     correct += loss.correct;
     decisions += loss.decisions;
+    bar.advance(count);
+    throw_if_interrupted("stopped in a pass over images");
   }
   figures.loss /= static_cast<double>(figures.images);
   figures.error = 1.0 - correct / decisions;

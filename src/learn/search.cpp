@@ -147,17 +147,12 @@ class Search {
       learn(used_rates);
       record.train = now_.progress.figures();
       record.seconds.data_wait = data_.wait_seconds();
-      const double searched = monotonic_seconds();
-      require_finite_weights(layout_, now_.state.network);
-      record.valid = validate(now_.state.network, "validation loss");
-      const double validated = monotonic_seconds();
-      record.layers =
-          probe_network(layout_, now_.state.network, config_.threads, evbmf_scale_of(config_));
-      describe(record, used_rates);
-      record.seconds.learn = searched - start;
-      record.seconds.valid = validated - searched;
-      record.seconds.probe = monotonic_seconds() - validated;
-      measure(record);
+      record.seconds.learn = monotonic_seconds() - start;
+      try {
+        examine(record, used_rates);
+      } catch (const Interrupted& asked) {
+        stop(asked.signal());
+      }
     } catch (const Diverged& diverged) {
       throw Diverged(
           fmt::format("epoch {}: {}; {}, try a smaller --lr", record.epoch + 1, diverged.what(),
@@ -165,6 +160,22 @@ class Search {
                                         : "the checkpoint of the last good epoch is kept"));
     }
     finish(record, start);
+  }
+
+  /// What an epoch learned. The state stays as it is until all is known, so that a checkpoint
+  /// written meanwhile is one of an epoch learnt and not examined.
+  void examine(EpochRecord& record, const std::vector<double>& used_rates) {
+    const double searched = monotonic_seconds();
+    require_finite_weights(layout_, now_.state.network);
+    record.valid = validate(now_.state.network, "validation loss");
+    const double validated = monotonic_seconds();
+    record.layers =
+        probe_network(layout_, now_.state.network, config_.threads, evbmf_scale_of(config_));
+    describe(record, used_rates);
+    record.seconds.valid = validated - searched;
+    record.seconds.probe = monotonic_seconds() - validated;
+    measure(record);
+    rates_.end_epoch(record.layers);
   }
 
   /// The iterations of an epoch, from wherever the checkpoint stands.
@@ -220,7 +231,6 @@ class Search {
   void describe(EpochRecord& record, const std::vector<double>& used_rates) {
     record.schedule_rate = rates_.schedule_at(record.epoch);
     record.layer_rates = rates_.of_layers(used_rates);
-    rates_.end_epoch(record.layers);
     ArchitectureRecord architecture;
     architecture.normal = edge_weights(now_.state.network.alpha, space::CellKind::kNormal);
     architecture.reduce = edge_weights(now_.state.network.alpha, space::CellKind::kReduce);
@@ -254,7 +264,7 @@ class Search {
         }
         nets::NetworkState derived =
             discretised(*executor_.executor, network, record.architecture->genotype, batches);
-        return validate(derived, "validation loss of the derived network").error;
+        return validate(derived, "discretisation loss").error;
       });
     }
     if (config_.has_probe("alignment")) {
@@ -300,13 +310,16 @@ class Search {
 
   void stop_if_asked() {
     if (const int signal = interrupt_signal()) {
-      require_finite_weights(layout_, now_.state.network);
-      save();
-      throw Interrupted(
-          fmt::format("stopped in epoch {}; go on with: probedarts search --resume {}",
-                      now_.progress.epoch + 1, folder_->path().string()),
-          signal);
+      stop(signal);
     }
+  }
+
+  [[noreturn]] void stop(int signal) {
+    require_finite_weights(layout_, now_.state.network);
+    save();
+    throw Interrupted(fmt::format("stopped in epoch {}; go on with: probedarts search --resume {}",
+                                  now_.progress.epoch + 1, folder_->path().string()),
+                      signal);
   }
 
   /// The genotype of the epoch that a rule keeps, and the reason; the same files again when a

@@ -4,6 +4,7 @@
 #include <ATen/ops/zeros_like.h>
 
 #include "core/errors.hpp"
+#include "core/interrupt.hpp"
 #include "core/random.hpp"
 
 namespace probedarts::learn {
@@ -11,6 +12,8 @@ namespace {
 
 /// exp(-1000) is 0 in float64, and so is every other share of the softmax.
 constexpr double kDecided = 1000.0;
+
+constexpr const char* kStopped = "stopped in a probe";
 
 /// A copy whose statistics may move.
 nets::NetworkState scratch(const nets::NetworkState& network) {
@@ -31,6 +34,7 @@ at::Tensor alpha_gradient(WeightLearner& learner, const nets::NetworkState& netw
 
 at::Tensor hessian_product(WeightLearner& learner, const nets::NetworkState& network,
                            const LabelledBatch& batch, const at::Tensor& direction, double step) {
+  throw_if_interrupted(kStopped);
   const at::Tensor shift = direction.view(network.alpha.sizes()).to(network.alpha.scalar_type());
   const at::Tensor ahead = alpha_gradient(learner, network, batch, network.alpha.add(shift, step));
   const at::Tensor behind = alpha_gradient(learner, network, batch, network.alpha.sub(shift, step));
@@ -59,6 +63,7 @@ double gradient_alignment(WeightLearner& learner, const nets::NetworkState& netw
   at::Tensor gradients[2];
   const LabelledBatch* batches[2] = {&train, &valid};
   for (int side = 0; side < 2; ++side) {
+    throw_if_interrupted(kStopped);
     nets::NetworkState copy = scratch(network);
     LossResult unused;
     gradients[side] = learner.gradients(copy, *batches[side], nets::Wanted::kWeights, unused)
@@ -98,6 +103,7 @@ nets::NetworkState discretised(nets::Executor& executor, const nets::NetworkStat
   derived.auxiliary_skip = 0.0;  // derivation ignores it
   at::Tensor sum = at::zeros_like(network.statistics);
   for (const LabelledBatch* batch : batches) {
+    throw_if_interrupted(kStopped);
     derived.statistics = at::zeros_like(network.statistics);
     executor.forward(derived, batch->images, {nets::Mode::kTrain, nets::Wanted::kNothing});
     sum.add_(derived.statistics);

@@ -163,20 +163,12 @@ class Training {
       learn(used_rates);
       record.train = now_.progress.figures();
       record.seconds.data_wait = data_.train().wait_seconds();
-      const double learnt = monotonic_seconds();
-      require_finite_weights(network_.table(), now_.network);
-      record.valid = evaluate_pass(*executor_.executor, now_.network, objective_, data_.valid(),
-                                   data_.cache(), precision_of(config_));
-      require_finite_loss(record.valid.loss, "validation loss", network_.table(), now_.network);
-      const double validated = monotonic_seconds();
-      record.layers =
-          probe_network(network_.table(), now_.network, config_.threads, evbmf_scale_of(config_));
-      record.schedule_rate = rates_.schedule_at(record.epoch);
-      record.layer_rates = rates_.of_layers(used_rates);
-      rates_.end_epoch(record.layers);
-      record.seconds.learn = learnt - start;
-      record.seconds.valid = validated - learnt;
-      record.seconds.probe = monotonic_seconds() - validated;
+      record.seconds.learn = monotonic_seconds() - start;
+      try {
+        examine(record, used_rates);
+      } catch (const Interrupted& asked) {
+        stop(asked.signal());
+      }
     } catch (const Diverged& diverged) {
       throw Diverged(fmt::format(
           "epoch {}: {}; {}, try a smaller --lr", record.epoch + 1, diverged.what(),
@@ -184,6 +176,24 @@ class Training {
                             : "the weights of the best and of the last good epoch are kept"));
     }
     finish(record, start);
+  }
+
+  /// What an epoch learned. The state stays as it is until all is known, so that a checkpoint
+  /// written meanwhile is one of an epoch learnt and not examined.
+  void examine(EpochRecord& record, const std::vector<double>& used_rates) {
+    const double learnt = monotonic_seconds();
+    require_finite_weights(network_.table(), now_.network);
+    record.valid = evaluate_pass(*executor_.executor, now_.network, objective_, data_.valid(),
+                                 data_.cache(), precision_of(config_));
+    require_finite_loss(record.valid.loss, "validation loss", network_.table(), now_.network);
+    const double validated = monotonic_seconds();
+    record.layers =
+        probe_network(network_.table(), now_.network, config_.threads, evbmf_scale_of(config_));
+    record.schedule_rate = rates_.schedule_at(record.epoch);
+    record.layer_rates = rates_.of_layers(used_rates);
+    rates_.end_epoch(record.layers);
+    record.seconds.valid = validated - learnt;
+    record.seconds.probe = monotonic_seconds() - validated;
   }
 
   /// The iterations of an epoch, from wherever the checkpoint stands.
@@ -256,12 +266,16 @@ class Training {
 
   void stop_if_asked() {
     if (const int signal = interrupt_signal()) {
-      require_finite_weights(network_.table(), now_.network);
-      save();
-      throw Interrupted(fmt::format("stopped in epoch {}; go on with: probedarts train --resume {}",
-                                    now_.progress.epoch + 1, folder_->path().string()),
-                        signal);
+      stop(signal);
     }
+  }
+
+  [[noreturn]] void stop(int signal) {
+    require_finite_weights(network_.table(), now_.network);
+    save();
+    throw Interrupted(fmt::format("stopped in epoch {}; go on with: probedarts train --resume {}",
+                                  now_.progress.epoch + 1, folder_->path().string()),
+                      signal);
   }
 
   TrainConfig config_;
