@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 #include "core/random.hpp"
 #include "data/augment.hpp"
 #include "data/batch_queue.hpp"
+#include "data/equal_patches.hpp"
 
 namespace probedarts::data {
 
@@ -118,19 +120,47 @@ std::optional<Normalization> published_normalization(const std::string& name) {
 
 namespace {
 
+/// Images that stay together, as a number for each: that of the first image of its block.
+class Blocks {
+ public:
+  explicit Blocks(std::size_t count) : before_(count) {
+    std::iota(before_.begin(), before_.end(), std::size_t{0});
+  }
+
+  std::size_t first_of(std::size_t image) {
+    while (before_[image] != image) {
+      image = before_[image] = before_[before_[image]];
+    }
+    return image;
+  }
+
+  void join(std::size_t one, std::size_t other) {
+    const auto [low, high] = std::minmax({first_of(one), first_of(other)});
+    before_[high] = low;
+  }
+
+ private:
+  std::vector<std::size_t> before_;
+};
+
 /// Indices of the train split in a random order, cut into blocks that stay together.
 std::vector<std::vector<std::size_t>> random_blocks(const PatchCache& cache, std::uint64_t seed,
                                                     bool by_group) {
   const std::size_t count = cache.count(Split::kTrain);
-  std::vector<std::vector<std::size_t>> blocks;
-  std::map<std::string, std::size_t> block_of;
+  Blocks together(count);
+  const std::vector<std::size_t> first_equal = first_equals(cache, Split::kTrain);
+  std::map<std::string, std::size_t> first_of_group;
   for (std::size_t i = 0; i < count; ++i) {
     const std::string& group = cache.group(Split::kTrain, i);
-    if (!by_group || group.empty()) {
-      blocks.push_back({i});
-      continue;
+    if (by_group && !group.empty()) {
+      together.join(first_of_group.try_emplace(group, i).first->second, i);
     }
-    const auto [place, is_new] = block_of.try_emplace(group, blocks.size());
+    together.join(first_equal[i], i);
+  }
+  std::vector<std::vector<std::size_t>> blocks;
+  std::map<std::size_t, std::size_t> block_of;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto [place, is_new] = block_of.try_emplace(together.first_of(i), blocks.size());
     if (is_new) {
       blocks.emplace_back();
     }
@@ -159,11 +189,12 @@ SearchHalves split_halves(const PatchCache& cache, double portion, std::uint64_t
     half.insert(half.end(), block.begin(), block.end());
   }
   if (halves.train.empty() || halves.valid.empty()) {
+    const bool copies = count_copies(cache, Split::kTrain) > 0;
     throw UserError(fmt::format(
-        "train split: {} images{} cut at a portion of {} leave one half of the search empty; "
+        "train split: {} images{}{} cut at a portion of {} leave one half of the search empty; "
         "choose another portion{} or add images",
-        count, by_group ? " in whole groups" : "", portion,
-        by_group ? ", split without groups" : ""));
+        count, by_group ? " in whole groups" : "", copies ? " with copies kept together" : "",
+        portion, by_group ? ", split without groups" : ""));
   }
   return halves;
 }

@@ -1,14 +1,18 @@
 #include "data/loader.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <numeric>
+#include <optional>
 #include <set>
 #include <stdexcept>
+#include <string>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "data/batch_queue.hpp"
+#include "data/equal_patches.hpp"
 #include "support/noise_dataset.hpp"
 
 namespace probedarts::data {
@@ -275,6 +279,80 @@ TEST(SplitHalves, KeepGroupsWhole) {
   EXPECT_EQ(train.size() + valid.size(), 8U);
   EXPECT_THAT(train, ::testing::Each(::testing::Truly(
                          [&](const std::string& group) { return valid.count(group) == 0; })));
+}
+
+/// `dataset` with image `to` of its train split replaced by image `from`.
+void copy_image(const Dataset& dataset, std::size_t from, std::size_t to) {
+  std::filesystem::copy_file(dataset.train[from].file, dataset.train[to].file,
+                             std::filesystem::copy_options::overwrite_existing);
+}
+
+std::set<std::string> contents_of(const PatchCache& cache, const std::vector<std::size_t>& half) {
+  std::set<std::string> contents;
+  for (const std::size_t i : half) {
+    contents.emplace(reinterpret_cast<const char*>(cache.pixels(Split::kTrain, i)),
+                     3 * static_cast<std::size_t>(cache.size_px() * cache.size_px()));
+  }
+  return contents;
+}
+
+TEST(SplitHalves, AreTheSameAsEverWithoutCopies) {
+  const ScratchFolder folder;
+  const PatchCache cache =
+      PatchCache::open(noise_dataset(folder, 19, 0, 0), cache_options(folder, 4));
+  // As they were before copies were kept together; runs that began then go on with these.
+  EXPECT_EQ(split_halves(cache, 0.5, 1, false).train,
+            (std::vector<std::size_t>{14, 4, 12, 7, 5, 17, 3, 15, 9}));
+  EXPECT_EQ(split_halves(cache, 0.5, 1, true).train,
+            (std::vector<std::size_t>{18, 0, 1, 2, 3, 4, 5, 15, 16, 17}));
+}
+
+TEST(SplitHalves, KeepImagesOfEqualContentInOneHalf) {
+  const ScratchFolder folder;
+  const Dataset dataset = noise_dataset(folder, 40, 0, 0);
+  for (std::size_t i = 0; i < 20; ++i) {
+    copy_image(dataset, i, i + 20);
+  }
+  const PatchCache cache = PatchCache::open(dataset, cache_options(folder, 4));
+  EXPECT_EQ(count_copies(cache, Split::kTrain), 20U);
+  const SearchHalves halves = split_halves(cache, 0.5, 3, false);
+  EXPECT_EQ(halves.train.size(), 20U);
+  EXPECT_EQ(halves.valid.size(), 20U);
+  const std::set<std::string> train = contents_of(cache, halves.train);
+  const std::set<std::string> valid = contents_of(cache, halves.valid);
+  EXPECT_EQ(train.size() + valid.size(), 20U) << "a content lies in both halves";
+  EXPECT_EQ(sentence_of([&] { split_halves(cache, 0.5, 3, true); }),
+            "train split: 40 images in whole groups with copies kept together cut at a portion of "
+            "0.5 leave one half of the search empty; choose another portion, split without groups "
+            "or add images")
+      << "the copies tie every group to the next";
+}
+
+TEST(SplitHalves, KeepGroupsWholeThatShareContent) {
+  const ScratchFolder folder;
+  const Dataset dataset = noise_dataset(folder, 24, 0, 0);  // groups of three
+  copy_image(dataset, 0, 23);                               // joins the first and the last
+  const PatchCache cache = PatchCache::open(dataset, cache_options(folder, 4));
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    const std::vector<std::size_t> half = split_halves(cache, 0.5, seed, true).train;
+    EXPECT_EQ(std::set<std::size_t>(half.begin(), half.end()).count(0),
+              std::set<std::size_t>(half.begin(), half.end()).count(21));
+  }
+}
+
+TEST(SharedImages, AreCountedAndTheFirstPairNamed) {
+  const ScratchFolder folder;
+  const Dataset dataset = noise_dataset(folder, 5, 3, 0);
+  EXPECT_EQ(shared_images_sentence(dataset, PatchCache::open(dataset, cache_options(folder, 4))),
+            std::nullopt);
+  for (const std::size_t i : {1U, 2U}) {
+    std::filesystem::copy_file(dataset.train[4 - i].file, dataset.valid[i].file,
+                               std::filesystem::copy_options::overwrite_existing);
+  }
+  EXPECT_EQ(shared_images_sentence(dataset, PatchCache::open(dataset, cache_options(folder, 4))),
+            "2 of 3 images of the valid split are in the train split too, '6.png' as '3.png' for "
+            "one; find them with: probedarts data check " +
+                folder.text());
 }
 
 TEST(SplitHalves, RefuseAnEmptyHalf) {

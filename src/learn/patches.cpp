@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <numeric>
-#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -13,6 +12,7 @@
 #include "core/interrupt.hpp"
 #include "core/progress.hpp"
 #include "data/dataset.hpp"
+#include "data/equal_patches.hpp"
 
 namespace probedarts::learn {
 namespace {
@@ -64,16 +64,7 @@ OpenedPatches open_patches(const DataOptions& options, const RunOptions& run, do
 }
 
 std::vector<std::string> image_names(const OpenedPatches& opened, data::Split split) {
-  const std::set<std::string> missing(opened.cache.unreadable().begin(),
-                                      opened.cache.unreadable().end());
-  std::vector<std::string> names;
-  for (const data::Sample& sample : opened.dataset.of(split)) {
-    if (missing.count(sample.file.string()) == 0) {
-      names.push_back(data::image_name(opened.dataset, sample));
-    }
-  }
-  require(names.size() == opened.cache.count(split), "one name for each cached image");
-  return names;
+  return data::cached_names(opened.dataset, opened.cache, split);
 }
 
 void require_same_data(const data::PatchCache& cache, const std::string& fingerprint,

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 
 #include "core/errors.hpp"
+#include "core/progress.hpp"
+#include "data/equal_patches.hpp"
 
 namespace probedarts::learn {
 namespace {
@@ -23,6 +25,13 @@ void check_batch(const SearchConfig& config, const char* half, std::size_t image
 SearchData::SearchData(const SearchConfig& config, nets::Precision precision)
     : precision_(precision), opened_(open_patches(config, config)) {
   halves_ = data::split_halves(cache(), config.train_portion, config.seed, config.split_by_group);
+  if (const std::size_t copies = data::count_copies(cache(), data::Split::kTrain)) {
+    print_line(fmt::format(
+        "{} training images are copies of others; each is in the half of its like", copies));
+  }
+  if (const auto sentence = data::shared_images_sentence(opened_.dataset, cache())) {
+    print_line("warning: " + *sentence);
+  }
   check_batch(config, "weight", halves_.train.size());
   check_batch(config, "architecture", halves_.valid.size());
   normalization_ = normalization_of(config, cache());

@@ -13,6 +13,7 @@
 #include "core/files.hpp"
 #include "core/interrupt.hpp"
 #include "core/progress.hpp"
+#include "data/equal_patches.hpp"
 #include "exchange/read_checkpoint.hpp"
 #include "learn/drop_path.hpp"
 #include "learn/patches.hpp"
@@ -40,6 +41,9 @@ class TrainData {
           "data set '{}' has no valid split to choose the best epoch by; add one, or set images of "
           "the train split apart with --valid-share",
           config.data));
+    }
+    if (const auto sentence = data::shared_images_sentence(opened_.dataset, cache())) {
+      print_line("warning: " + *sentence);
     }
     const data::LoaderOptions options =
         loader_options(config, config, config.batch, normalization_);
