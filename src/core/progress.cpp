@@ -38,8 +38,18 @@ std::string duration_text(double seconds) {
 
 void print_line(const std::string& text) { std::fprintf(stderr, "%s\n", text.c_str()); }
 
-Progress::Progress(std::string title, std::size_t total, std::size_t after)
-    : title_(std::move(title)), total_(total), after_(after), start_seconds_(monotonic_seconds()) {
+std::string rate_text(std::size_t images, double seconds) {
+  return images == 0 ? ""
+                     : fmt::format(" ({:.0f} images/s)", static_cast<double>(images) / seconds);
+}
+
+Progress::Progress(std::string title, std::size_t total, std::size_t after, std::size_t before)
+    : title_(std::move(title)),
+      total_(total),
+      after_(after),
+      before_(before),
+      done_(before),
+      start_seconds_(monotonic_seconds()) {
   const char* kind = std::getenv("TERM");
   terminal_ = isatty(STDERR_FILENO) == 1 && (kind == nullptr || std::strcmp(kind, "dumb") != 0);
 }
@@ -61,10 +71,13 @@ void Progress::advance(std::size_t images) {
 
 void Progress::draw(double now_seconds) {
   drawn_seconds_ = now_seconds;
-  const double rate = static_cast<double>(done_) / std::max(now_seconds - start_seconds_, 1e-3);
+  const double rate =
+      static_cast<double>(done_ - before_) / std::max(now_seconds - start_seconds_, 1e-3);
   const double left =
       static_cast<double>(total_ - std::min(done_, total_) + after_) / std::max(rate, 1e-3);
-  const double share = total_ == 0 ? 1.0 : static_cast<double>(done_) / static_cast<double>(total_);
+  const double share =
+      total_ == 0 ? 1.0
+                  : static_cast<double>(std::min(done_, total_)) / static_cast<double>(total_);
   const int filled = static_cast<int>(share * kBarWidth);
   std::string bar(static_cast<std::size_t>(kBarWidth), '.');
   bar.replace(0, static_cast<std::size_t>(filled), static_cast<std::size_t>(filled), '#');

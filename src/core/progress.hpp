@@ -10,9 +10,9 @@ namespace probedarts {
 class Progress {
  public:
   /// \param title  for example "epoch 3/50". \param total  images in this stretch. \param after
-  /// images of the whole
-  ///        work that follow it (for the time left).
-  Progress(std::string title, std::size_t total, std::size_t after);
+  /// images of the whole work that follow it (for the time left). \param before  images of this
+  /// stretch that were done earlier: part of the bar, not of the rate.
+  Progress(std::string title, std::size_t total, std::size_t after, std::size_t before = 0);
   ~Progress();  ///< clears the bar
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -23,7 +23,7 @@ class Progress {
   void draw(double now_seconds);
 
   std::string title_;
-  std::size_t total_, after_, done_ = 0;
+  std::size_t total_, after_, before_, done_;
   double start_seconds_, drawn_seconds_ = 0.0;
   bool terminal_;
 };
@@ -33,6 +33,9 @@ void print_line(const std::string& text);
 
 /// "1 h 05 min", "3 min 20 s", "12 s".
 std::string duration_text(double seconds);
+
+/// " (512 images/s)"; empty for no image.
+std::string rate_text(std::size_t images, double seconds);
 
 /// Seconds of a clock that only goes forward.
 double monotonic_seconds();

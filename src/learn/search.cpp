@@ -143,6 +143,7 @@ class Search {
     const std::vector<double> used_rates = rates_.at(record.epoch);
     // Validation and probes see it too: the running statistics are of the network that learned.
     now_.state.network.auxiliary_skip = auxiliary_skip_in(config_, record.epoch);
+    images_before_ = now_.progress.images;
     try {
       learn(used_rates);
       record.train = now_.progress.figures();
@@ -184,8 +185,7 @@ class Search {
     const std::size_t images = data_.halves().train.size();
     const auto epochs_left = static_cast<std::size_t>(config_.epochs - progress.epoch - 1);
     Progress bar(fmt::format("epoch {}/{}", progress.epoch + 1, config_.epochs), images,
-                 epochs_left * images);
-    bar.advance(progress.images);
+                 epochs_left * images, progress.images);
     data_.start_train(progress.epoch, progress.step);
     while (const std::optional<OwnedBatch> train = data_.next_train()) {
       if (!progress.alpha_done) {
@@ -291,12 +291,11 @@ class Search {
     last_checkpoint_seconds_ = monotonic_seconds() - probed;
     print_line(
         fmt::format("epoch {}/{}  train loss {:.4f} error {:.1f} %  valid loss {:.4f} error {:.1f} "
-                    "%  stable rank {:.4f}  {} "
-                    "({:.0f} images/s)",
+                    "%  stable rank {:.4f}  {}{}",
                     record.epoch + 1, config_.epochs, record.train.loss, 100.0 * record.train.error,
                     record.valid.loss, 100.0 * record.valid.error, mean_stable_rank(record.layers),
                     duration_text(record.seconds.total),
-                    static_cast<double>(record.train.images) / record.seconds.learn));
+                    rate_text(record.train.images - images_before_, record.seconds.learn)));
     if (const std::string probes = probes_line(record); !probes.empty()) {
       print_line(probes);
     }
@@ -370,6 +369,7 @@ class Search {
   SearchCheckpoint now_;
   SearchHistory history_;
   double last_checkpoint_seconds_ = 0.0;
+  std::uint64_t images_before_ = 0;  ///< of this epoch, learnt by the process that was stopped
 };
 
 }  // namespace

@@ -163,6 +163,7 @@ class Training {
     EpochRecord record;
     record.epoch = now_.progress.epoch;
     const std::vector<double> used_rates = rates_.at(record.epoch);
+    images_before_ = now_.progress.images;
     try {
       learn(used_rates);
       record.train = now_.progress.figures();
@@ -206,8 +207,7 @@ class Training {
     const std::size_t images = data_.cache().count(data::Split::kTrain);
     const auto epochs_left = static_cast<std::size_t>(config_.epochs - progress.epoch - 1);
     Progress bar(fmt::format("epoch {}/{}", progress.epoch + 1, config_.epochs), images,
-                 epochs_left * images);
-    bar.advance(progress.images);
+                 epochs_left * images, progress.images);
     data_.train().start_epoch(static_cast<std::uint64_t>(progress.epoch),
                               static_cast<std::size_t>(progress.step));
     while (const std::optional<OwnedBatch> batch = data_.next_train()) {
@@ -251,11 +251,11 @@ class Training {
     last_checkpoint_seconds_ = monotonic_seconds() - probed;
     print_line(fmt::format(
         "epoch {}/{}  train loss {:.4f} error {:.1f} %  valid loss {:.4f} error {:.1f} % (best "
-        "{:.1f} %)  stable rank {:.4f}  {} ({:.0f} images/s)",
+        "{:.1f} %)  stable rank {:.4f}  {}{}",
         record.epoch + 1, config_.epochs, record.train.loss, 100.0 * record.train.error,
         record.valid.loss, 100.0 * record.valid.error, 100.0 * progress.best_error,
         mean_stable_rank(record.layers), duration_text(record.seconds.total),
-        static_cast<double>(record.train.images) / record.seconds.learn));
+        rate_text(record.train.images - images_before_, record.seconds.learn)));
   }
 
   std::filesystem::path best_path() const {
@@ -293,6 +293,7 @@ class Training {
   std::optional<RunFolder> folder_;
   TrainCheckpoint now_;
   double last_checkpoint_seconds_ = 0.0;
+  std::uint64_t images_before_ = 0;  ///< of this epoch, learnt by the process that was stopped
 };
 
 }  // namespace
