@@ -1,6 +1,14 @@
 #include "cli/config_flags.hpp"
 
+#include <algorithm>
+
 namespace probedarts::cli {
+
+bool asks_for_help(const std::vector<std::string>& arguments) {
+  return std::any_of(arguments.begin(), arguments.end(), [](const std::string& argument) {
+    return argument == "--help" || argument == "-h";
+  });
+}
 
 void complete_flag(std::vector<std::string>& arguments, const std::string& flag) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {

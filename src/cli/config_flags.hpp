@@ -19,6 +19,9 @@
 /// `search` and `train` share.
 namespace probedarts::cli {
 
+/// Is --help or -h among the arguments?
+bool asks_for_help(const std::vector<std::string>& arguments);
+
 /// Replaces every bare `flag` among the arguments by "flag=true".
 void complete_flag(std::vector<std::string>& arguments, const std::string& flag);
 
@@ -27,7 +30,9 @@ template <class Field>
 void add_option(CLI::App& app, const char* key, Field& field, const char* help) {
   const std::string name = std::string("--") + key;
   if constexpr (std::is_same_v<Field, bool>) {
-    app.add_option(name, field, help)->type_name("BOOLEAN");  // bare: see with_flag_values
+    app.add_option(name, field, help)  // bare: see with_flag_values
+        ->type_name("BOOLEAN")
+        ->default_str(field ? "true" : "false");
   } else if constexpr (std::is_same_v<Field, std::vector<std::string>>) {
     CLI::Option* list = app.add_option(name, field, help)
                             ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
@@ -122,6 +127,14 @@ std::vector<std::string> with_preset(const RunCommand<Config>& command,
   return flags;
 }
 
+/// Gives `request` the values of the preset, which --help shows as the defaults then.
+template <class Config>
+void show_preset(const RunCommand<Config>& command, const std::vector<std::string>& given,
+                 RunRequest<Config>& request) {
+  const std::string preset = raw_value(given, "--preset").value_or(request.config.preset);
+  parse(*make_run_parser(command, request), with_preset(command, {"--preset=" + preset}));
+}
+
 /// The options of the machine that were given with --resume. \throws UserError for any other.
 nlohmann::json machine_options(const CLI::App& app, const nlohmann::json& values);
 
@@ -131,6 +144,9 @@ template <class Config>
 std::optional<int> parse_run(const RunCommand<Config>& command, std::vector<std::string> arguments,
                              RunRequest<Config>& request, nlohmann::json& machine) {
   arguments = with_flag_values(std::move(arguments), request.config);
+  if (asks_for_help(arguments)) {
+    show_preset(command, arguments, request);
+  }
   const auto app = make_run_parser(command, request);
   const bool resuming = raw_value(arguments, "--resume").has_value();
   request.given = resuming ? arguments : given_flags(command, arguments, *app);
