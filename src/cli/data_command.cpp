@@ -76,6 +76,7 @@ int synth(std::vector<std::string> arguments) {
   if (folder.empty()) {
     throw UserError("data synth: no folder given; name one to make");
   }
+  catch_interrupts();
   data::write_synthetic_dataset(folder, options);
   print_line(fmt::format("{} images in {}", options.train + options.valid + options.test, folder));
   return 0;

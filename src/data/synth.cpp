@@ -12,6 +12,8 @@
 
 #include "core/errors.hpp"
 #include "core/files.hpp"
+#include "core/interrupt.hpp"
+#include "core/new_folder.hpp"
 #include "core/random.hpp"
 #include "data/synth_field.hpp"
 #include "data/synth_tissue.hpp"
@@ -136,6 +138,7 @@ class DatasetWriter {
     const int patients = std::max(std::min(2, counts.images), counts.images / (2 * kTissueCount));
     std::filesystem::create_directories(folder_ / "images" / counts.split);
     for (int i = 0; i < counts.images; ++i) {
+      throw_if_interrupted("interrupted; nothing was written");
       write_image(counts.split, i,
                   patients_ + static_cast<std::uint64_t>(i / kTissueCount % patients));
     }
@@ -236,33 +239,14 @@ void write_synthetic_dataset(const std::filesystem::path& folder, const SynthOpt
                       counts.images, counts.split, std::string(counts.split) == "train" ? 1 : 0));
     }
   }
-  std::error_code error;
-  if (std::filesystem::exists(folder, error) && (!std::filesystem::is_directory(folder, error) ||
-                                                 !std::filesystem::is_empty(folder, error))) {
-    throw UserError(
-        fmt::format("{}: exists and is not an empty folder; choose another one or remove "
-                    "it",
-                    folder.string()));
+  NewFolder made(folder);  // a half-written data set would pass for a whole one
+  DatasetWriter writer(made.path(), options);
+  for (const Counts& counts :
+       {Counts{"train", options.train}, {"valid", options.valid}, {"test", options.test}}) {
+    writer.write_split(counts);
   }
-  const bool made = std::filesystem::create_directories(folder, error);
-  if (error) {
-    throw UserError(fmt::format("{}: the folder cannot be made: {}; check the path",
-                                folder.string(), error.message()));
-  }
-  try {
-    DatasetWriter writer(folder, options);
-    for (const Counts& counts :
-         {Counts{"train", options.train}, {"valid", options.valid}, {"test", options.test}}) {
-      writer.write_split(counts);
-    }
-    writer.finish();
-  } catch (const UserError&) {  // a half-written data set would pass for a whole one
-    std::filesystem::remove_all(folder / "images", error);
-    if (made) {
-      std::filesystem::remove(folder, error);
-    }
-    throw;
-  }
+  writer.finish();
+  made.publish();
 }
 
 }  // namespace probedarts::data

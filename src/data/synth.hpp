@@ -21,8 +21,9 @@ struct SynthOptions {
 /// Writes PNG files and labels.csv below `folder`: columns file, split, label, group, or file,
 /// split, one 0/1 column for each class, group. A group is a synthetic patient with a stain of its
 /// own and belongs to one split. Deterministic: equal options give equal pixels on every machine.
-/// \throws UserError when the folder exists and is not empty, cannot be written (no image is left
-/// then), or the options make no data set. Cost: about 5 ms per image of 64 px.
+/// The folder appears whole or not at all. \throws UserError when it exists and is not empty,
+/// cannot be written, or the options make no data set; Interrupted after a signal. Cost: about 5 ms
+/// per image of 64 px.
 void write_synthetic_dataset(const std::filesystem::path& folder, const SynthOptions& options);
 
 /// One synthetic patch, a field of 128 um at any size.
