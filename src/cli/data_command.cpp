@@ -60,6 +60,7 @@ int check(std::vector<std::string> arguments) {
 int synth(std::vector<std::string> arguments) {
   std::string folder;
   data::SynthOptions options;
+  bool as_json = false;
   const auto app =
       make_parser("Writes the embedded data set: procedural tissue in the colours of H&E.",
                   "probedarts data synth");
@@ -70,6 +71,7 @@ int synth(std::vector<std::string> arguments) {
   app->add_option("--test", options.test, "test images");
   app->add_flag("--multi-label", options.multi_label, "several tissues in a patch");
   app->add_option("--seed", options.seed, "of every random stream");
+  app->add_flag("--json", as_json, "print JSON");
   if (const auto code = parse(*app, std::move(arguments))) {
     return *code;
   }
@@ -78,7 +80,15 @@ int synth(std::vector<std::string> arguments) {
   }
   catch_interrupts();
   data::write_synthetic_dataset(folder, options);
-  print_line(fmt::format("{} images in {}", options.train + options.valid + options.test, folder));
+  if (as_json) {
+    const nlohmann::json out = {
+        {"folder", folder},
+        {"splits", {{"train", options.train}, {"valid", options.valid}, {"test", options.test}}}};
+    std::printf("%s\n", out.dump(1).c_str());
+  } else {
+    print_line(
+        fmt::format("{} images in {}", options.train + options.valid + options.test, folder));
+  }
   return 0;
 }
 

@@ -1,5 +1,8 @@
+#include <cstdio>
+
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
 #include "cli/flags.hpp"
@@ -31,6 +34,7 @@ std::vector<std::filesystem::path> single_runs(const std::vector<std::string>& r
 int run_report_command(std::vector<std::string> arguments) {
   std::vector<std::string> runs;
   std::string out;
+  bool as_json = false;
   const auto app = make_parser("Writes one self-contained page about runs (docs/report.md).",
                                "probedarts report");
   app->add_option(
@@ -40,6 +44,7 @@ int run_report_command(std::vector<std::string> arguments) {
   app->add_option(
       "--out", out,
       "HTML file; default: report.html in the run folder, or in this one for several runs");
+  app->add_flag("--json", as_json, "print where it was written, and about what, as JSON");
   if (const auto code = parse(*app, std::move(arguments))) {
     return *code;
   }
@@ -52,7 +57,16 @@ int run_report_command(std::vector<std::string> arguments) {
                                          ? std::filesystem::path(runs[0]) / "report.html"
                                          : std::filesystem::path("report.html");
   write_file_atomically(file, report::render_report(folders));
-  print_line(fmt::format("report: {}", file.string()));
+  if (as_json) {
+    nlohmann::json names = nlohmann::json::array();
+    for (const std::filesystem::path& folder : folders) {
+      names.push_back(folder.string());
+    }
+    const nlohmann::json done = {{"report", file.string()}, {"runs", names}};
+    std::printf("%s\n", done.dump(1).c_str());
+  } else {
+    print_line(fmt::format("report: {}", file.string()));
+  }
   return 0;
 }
 
