@@ -8,6 +8,7 @@ A case is a folder with a case.json:
      "run":       ["search", "--data", "{tmp}/data", ...],
      "output":    "/dev/full",              where standard output goes; default: it is kept and compared
      "largest_file": 65536,                 bytes; to write more in one file fails, as on a full disk
+     "small_disk": {"{tmp}/disk": 64},      a disk of so many KiB; skipped where none may be mounted
      "exit":      2,
      "stderr":    "the whole last line of standard error",
      "prints":    ["whole lines that standard output or standard error must hold"],
@@ -46,6 +47,19 @@ SMALL_TRAINING = ["--cells", "1", "--channels", "4", "--batch", "8", "--epochs",
 SMALL_PEER = SMALL_TRAINING[4:]  # without cells and channels
 
 
+# Runs the command after (folder, KiB) with a small disk at that folder, of its own alone, and leaves what it wrote there.
+SMALL_DISK = ["unshare", "--mount", *([] if os.geteuid() == 0 else ["--user", "--map-root-user"]), "sh", "-c", """
+    disk=$1; size=$2; shift 2
+    mkdir -p "$disk" && mount -t tmpfs -o size="${size}k" small-disk "$disk" || exit 99
+    "$@"; code=$?
+    cp -R "$disk" "$disk-copy" && umount "$disk" && cp -R "$disk-copy/." "$disk" && rm -r "$disk-copy" || exit 99
+    exit $code""", "sh"]
+
+
+class Skipped(Exception):
+    """What a case needs is not to be had here."""
+
+
 class Workplace:
     """The program, its environment and the folder all cases share."""
 
@@ -65,11 +79,13 @@ class Workplace:
                 word, [self.expand(word, tmp)])
         return expanded
 
-    def run(self, words, tmp, largest_file=None, output=None):
+    def run(self, words, tmp, largest_file=None, output=None, small_disk=None):
         environment = {**self.environment, "XDG_CACHE_HOME": str(tmp / "cache")}
         command = [self.program, *self.arguments(words, tmp)]
         if largest_file is not None:  # the shell counts in blocks of 512 bytes
             command = ["sh", "-c", f'ulimit -f {largest_file // 512} && exec "$@"', "sh", *command]
+        if small_disk is not None:
+            command = [*SMALL_DISK, *small_disk, *command]
         with contextlib.ExitStack() as files:
             stdout = subprocess.PIPE if output is None else files.enter_context(open(output, "wb"))
             return subprocess.run(command, cwd=tmp, env=environment, stdin=subprocess.DEVNULL, text=True,
@@ -228,7 +244,7 @@ def ends(place, tmp, runs):
 STEPS = {step.__name__: step
          for step in (write, folder, copy, images, truncate, flip, npy, safetensors, nan, pt, replace, latin1, latin1_text, remove,
                       program, ends)}
-KEYS = {"about", "setup", "run", "output", "largest_file", "exit", "stderr", "prints", "present", "absent", "unchanged"}
+KEYS = {"about", "setup", "run", "output", "largest_file", "small_disk", "exit", "stderr", "prints", "present", "absent", "unchanged"}
 
 
 def content(path):
@@ -253,7 +269,12 @@ def problems_of(case, place, tmp):
         return [pathlib.Path(place.expand(name, tmp)) for name in case.get(key, [])]
 
     before = {path: content(path) for path in paths("unchanged")}
-    done = place.run(case["run"], tmp, case.get("largest_file"), case.get("output"))
+    disk = None
+    for folder_name, kib in case.get("small_disk", {}).items():
+        disk = [place.expand(folder_name, tmp), str(kib)]
+        if subprocess.run([*SMALL_DISK, *disk, "true"], capture_output=True, check=False).returncode != 0:
+            raise Skipped("this user may not mount a small disk")
+    done = place.run(case["run"], tmp, case.get("largest_file"), case.get("output"), disk)
     problems = []
     if done.returncode != case["exit"]:
         problems.append(f"exit {done.returncode}, expected {case['exit']}")
@@ -283,6 +304,8 @@ def run_case(name, place):
     try:
         case = json.loads((CASES / name / "case.json").read_text(encoding="utf-8"))
         return problems_of(case, place, tmp)
+    except Skipped as reason:
+        return reason
     except (OSError, RuntimeError, ValueError, LookupError, subprocess.SubprocessError) as error:
         return [f"{type(error).__name__}: {error}"]
 
@@ -303,6 +326,9 @@ def main():
         before = content(place.shared)
         with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
             for name, problems in zip(names, pool.map(lambda name: run_case(name, place), names)):
+                if isinstance(problems, Skipped):
+                    print(f"{'skipped':6} {name}: {problems}")
+                    continue
                 print(f"{'FAILED' if problems else 'ok':6} {name}")
                 for problem in problems:
                     print(f"    {problem}")
