@@ -43,7 +43,8 @@ class Runs:
         errors = process.communicate()[1]
         assert process.returncode == 0, f"{run}: exit {process.returncode}: {errors}"
 
-    def outcome(self, run):
+    def checkpoint(self, run):
+        """Tensors and state of the last checkpoint."""
         path = os.path.join(self.folder, run)
         with open(os.path.join(path, "checkpoint", "last.safetensors"), "rb") as file:
             checkpoint = file.read()
@@ -53,6 +54,11 @@ class Runs:
         state["progress"].pop("epochs_bytes")  # the printed seconds have no fixed length
         tensors = {name: checkpoint[8 + size + entry["data_offsets"][0]:8 + size + entry["data_offsets"][1]]
                    for name, entry in header.items() if name != "__metadata__"}
+        return tensors, state
+
+    def outcome(self, run):
+        path = os.path.join(self.folder, run)
+        tensors, state = self.checkpoint(run)
         lines = []
         with open(os.path.join(path, "epochs.jsonl"), encoding="utf-8") as file:
             for line in file:
