@@ -5,6 +5,8 @@
 
 #include "learn/search_probes.hpp"
 
+#include <csignal>
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -18,6 +20,8 @@
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/autograd.h>
 
+#include "core/errors.hpp"
+#include "core/interrupt.hpp"
 #include "core/random.hpp"
 #include "nets/composed_executor.hpp"
 
@@ -185,6 +189,31 @@ TEST_F(SearchProbes, SilenceTheEdgesThatAreNotKept) {
   EXPECT_EQ(weights[0][3][static_cast<int>(space::Primitive::kNone)].item<double>(), 1.0)
       << "the second node does not keep state 1";
   EXPECT_EQ(weights[1][4][static_cast<int>(space::Primitive::kDilConv5x5)].item<double>(), 1.0);
+}
+
+// A signal is remembered by the whole process, so what it stops runs in a child.
+template <class Probe>
+[[noreturn]] void exit_with_signal_seen_by(Probe probe) {
+  catch_interrupts();
+  std::raise(SIGTERM);
+  try {
+    probe();
+  } catch (const Interrupted& stop) {
+    std::_Exit(stop.signal());
+  }
+  std::_Exit(1);
+}
+
+TEST_F(SearchProbes, StopAtASignal) {
+  const auto stopped = ::testing::ExitedWithCode(SIGTERM);
+  EXPECT_EXIT(exit_with_signal_seen_by([&] { alpha_eigenvalues(learner_, network_, valid_); }),
+              stopped, "");
+  EXPECT_EXIT(
+      exit_with_signal_seen_by([&] { gradient_alignment(learner_, network_, train_, valid_); }),
+      stopped, "");
+  EXPECT_EXIT(exit_with_signal_seen_by(
+                  [&] { discretised(*executor_, network_, some_genotype(), {&train_}); }),
+              stopped, "");
 }
 
 TEST_F(SearchProbes, DeriveACellWithoutTheAuxiliarySkip) {
