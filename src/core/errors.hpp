@@ -25,7 +25,7 @@ class Bug : public std::logic_error {
   using std::logic_error::logic_error;
 };
 
-/// A signal asked the program to stop; the checkpoint is on disk. [128 + signal]
+/// A signal asked the program to stop; the sentence says what is on disk. [128 + signal]
 class Interrupted : public std::runtime_error {
  public:
   Interrupted(const std::string& what, int signal) : std::runtime_error(what), signal_(signal) {}

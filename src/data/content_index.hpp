@@ -28,7 +28,7 @@ class ContentIndex {
   explicit ContentIndex(std::filesystem::path index_file);
 
   /// Hash of the content of every file (XXH3-128, 32 hex digits), in order; empty for a file that
-  /// cannot be read. Files that the index does not know are read by `threads` threads.
+  /// cannot be read. `threads` threads read what the index does not know. \throws Interrupted.
   std::vector<std::string> hashes_of(const std::vector<std::filesystem::path>& files, int threads);
 
   /// Writes the index if it learned something. \throws UserError when it cannot be written.

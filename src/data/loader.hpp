@@ -56,7 +56,7 @@ class PatchCache {
   /// Opens the cache of this data set and size, or makes it (atomically; an interrupted build
   /// leaves nothing behind). Keyed by `fingerprint()`. \throws UserError for the first unreadable
   /// image, unless skip_unreadable; for a split none of whose images can be read; for a folder that
-  /// cannot be written or a full disk.
+  /// cannot be written or a full disk; Interrupted after a signal.
   static PatchCache open(const Dataset& dataset, const CacheOptions& options);
   ~PatchCache();
   PatchCache(PatchCache&&) noexcept;
@@ -76,7 +76,7 @@ class PatchCache {
   const std::vector<std::uint8_t>& labels(Split split, std::size_t index) const;
   const std::string& group(Split split, std::size_t index) const;
   /// Mean and sd over all pixels of a split, the same bits on every machine; a channel without any
-  /// variation gets sd 1.
+  /// variation gets sd 1. \throws Interrupted after a signal.
   Normalization measured_normalization(Split split) const;
 
  private:
@@ -137,9 +137,9 @@ class Loader {
 };
 
 /// Cuts the train split into the two halves of a search: the first floor(portion * n) of a random
-/// order (seed alone) learn the weights, the rest the architecture; where `by_group`, whole groups
-/// go to one side, as near to that number as their sizes allow. \throws UserError when a half is
-/// empty.
+/// order (seed alone) learn the weights, the rest the architecture. Patches of equal content go to
+/// one side, and where `by_group` so do whole groups (two that share content as one), as near to
+/// that number as their sizes allow. \throws UserError when a half is empty.
 struct SearchHalves {
   std::vector<std::size_t> train;
   std::vector<std::size_t> valid;

@@ -69,7 +69,7 @@ struct PassFigures {
   std::uint64_t images = 0;
 };
 
-/// One pass in evaluation mode over all that `loader` serves.
+/// One pass in evaluation mode over all that `loader` serves. \throws Interrupted after a signal.
 PassFigures evaluate_pass(nets::Executor& executor, nets::NetworkState& network,
                           const Objective& objective, data::Loader& loader,
                           const data::PatchCache& cache, nets::Precision precision);

@@ -11,7 +11,8 @@
 #include "space/genotype.hpp"
 
 /// Probes of a search that cost passes of the network (docs/probes.md). All of them work on copies:
-/// weights, alpha and running statistics of the network they are given stay as they were.
+/// weights, alpha and running statistics of the network they are given stay as they were. Between
+/// passes they throw Interrupted after a signal.
 namespace probedarts::learn {
 
 struct HessianOptions {
