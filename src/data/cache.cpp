@@ -251,6 +251,7 @@ std::filesystem::path index_path(const Dataset& dataset, const std::filesystem::
 struct PatchCache::Impl {
   struct Patch {
     std::size_t slot = 0;
+    std::size_t place = 0;  ///< in the data set's list of the split
     std::int32_t label = 0;
     std::vector<std::uint8_t> labels;
     std::string group;
@@ -261,6 +262,27 @@ struct PatchCache::Impl {
   const Patch& at(Split split, std::size_t index) const {
     require(index < of(split).size(), "a patch index lies within its split");
     return of(split)[index];
+  }
+
+  /// Everything but the fingerprint.
+  static std::unique_ptr<Impl> make(const Dataset& dataset, const std::vector<Slot>& slots,
+                                    int size_px, CheckedFile checked) {
+    auto impl = std::make_unique<Impl>(
+        Impl{std::move(checked.file), {}, {}, dataset.kind, dataset.classes, size_px, {}});
+    std::array<std::size_t, 3> places{};
+    auto note = checked.notes.begin();
+    for (std::size_t i = 0; i < slots.size(); ++i) {
+      const Sample& sample = *slots[i].sample;
+      const auto split = static_cast<std::size_t>(slots[i].split);
+      const std::size_t place = places[split]++;
+      if (note != checked.notes.end() && note->slot == i) {
+        impl->unreadable.push_back(sample.file.string());
+        ++note;
+      } else {
+        impl->patches[split].push_back({i, place, sample.label, sample.labels, sample.group});
+      }
+    }
+    return impl;
   }
 
   MappedFile file;
@@ -293,24 +315,27 @@ PatchCache PatchCache::open(const Dataset& dataset, const CacheOptions& options)
   }
   refuse_empty_splits(dataset, slots, checked->notes);
 
-  auto impl = std::make_unique<Impl>(Impl{std::move(checked->file),
-                                          fingerprint,
-                                          {},
-                                          dataset.kind,
-                                          dataset.classes,
-                                          options.size_px,
-                                          {}});
-  auto note = checked->notes.begin();
-  for (std::size_t i = 0; i < slots.size(); ++i) {
-    const Sample& sample = *slots[i].sample;
-    if (note != checked->notes.end() && note->slot == i) {
-      impl->unreadable.push_back(sample.file.string());
-      ++note;
-    } else {
-      impl->patches[static_cast<std::size_t>(slots[i].split)].push_back(
-          {i, sample.label, sample.labels, sample.group});
-    }
+  auto impl = Impl::make(dataset, slots, options.size_px, std::move(*checked));
+  impl->fingerprint = fingerprint;
+  return PatchCache(std::move(impl));
+}
+
+std::optional<PatchCache> PatchCache::find(const Dataset& dataset, const CacheOptions& options) {
+  Files files;
+  const std::vector<Slot> slots = list_slots(dataset, files);
+  const auto hashes = ContentIndex(index_path(dataset, options.folder)).known_hashes(files.paths);
+  if (!hashes) {
+    return std::nullopt;
   }
+  files.hashes = *hashes;
+  const std::string fingerprint = make_fingerprint(dataset, slots, files, options.size_px);
+  auto checked =
+      open_checked(options.folder / (fingerprint + ".patches"), options.size_px, slots.size());
+  if (!checked) {
+    return std::nullopt;
+  }
+  auto impl = Impl::make(dataset, slots, options.size_px, std::move(*checked));
+  impl->fingerprint = fingerprint;
   return PatchCache(std::move(impl));
 }
 
@@ -325,6 +350,9 @@ LabelKind PatchCache::kind() const { return impl_->kind; }
 const std::vector<std::string>& PatchCache::classes() const { return impl_->classes; }
 int PatchCache::size_px() const { return impl_->size_px; }
 std::size_t PatchCache::count(Split split) const { return impl_->of(split).size(); }
+std::size_t PatchCache::place(Split split, std::size_t index) const {
+  return impl_->at(split, index).place;
+}
 
 const std::uint8_t* PatchCache::pixels(Split split, std::size_t index) const {
   const std::size_t at = kHeaderBytes + impl_->at(split, index).slot * patch_bytes(impl_->size_px);

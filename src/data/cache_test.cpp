@@ -1,7 +1,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <iterator>
-#include <sstream>
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -13,6 +12,7 @@
 #include "data/loader.hpp"
 #include "support/file_size_limit.hpp"
 #include "support/noise_dataset.hpp"
+#include "support/rewrite_index.hpp"
 
 namespace probedarts::data {
 namespace {
@@ -20,6 +20,7 @@ namespace {
 using testing::cache_options;
 using testing::FileSizeLimit;
 using testing::noise_dataset;
+using testing::rewrite_index;
 using testing::ScratchFolder;
 using testing::sentence_of;
 
@@ -325,22 +326,6 @@ TEST(PatchCache, MeasuresMeanAndSdOfAllPixels) {
   EXPECT_NEAR(measured.sd[1], 0.1, 1e-15);
   EXPECT_EQ(measured.mean[2], 0.0);
   EXPECT_EQ(measured.sd[2], 1.0);
-}
-
-/// The lines of an index file with `change` applied to each entry, under a new hash.
-template <typename Change>
-void rewrite_index(const std::filesystem::path& path, Change change) {
-  std::istringstream lines(read_file(path));
-  std::string line;
-  std::getline(lines, line);
-  const std::string title = line.substr(0, line.rfind(' '));
-  std::string body;
-  while (std::getline(lines, line)) {
-    nlohmann::json entry = nlohmann::json::parse(line);
-    change(entry);
-    body += entry.dump() + "\n";
-  }
-  write_file_atomically(path, title + " " + content_hash(body) + "\n" + body);
 }
 
 TEST(ContentIndex, SparesReadingAFileThatHasRested) {

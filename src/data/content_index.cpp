@@ -72,6 +72,29 @@ ContentIndex::ContentIndex(std::filesystem::path index_file) : index_file_(std::
   }
 }
 
+const ContentIndex::Entry* ContentIndex::known_entry(const std::filesystem::path& file,
+                                                     const FileStamp& now) const {
+  const auto known = entries_.find(file.string());
+  const bool same = known != entries_.end() && known->second.stamp.bytes == now.bytes &&
+                    known->second.stamp.changed_ns == now.changed_ns &&
+                    known->second.stamp.changed_ns + kRestNs < known->second.hashed_ns;
+  return same ? &known->second : nullptr;
+}
+
+std::optional<std::vector<std::string>> ContentIndex::known_hashes(
+    const std::vector<std::filesystem::path>& files) const {
+  std::vector<std::string> hashes;
+  for (const std::filesystem::path& file : files) {
+    const std::optional<FileStamp> stamp = stamp_of(file);
+    const Entry* known = stamp ? known_entry(file, *stamp) : nullptr;
+    if (known == nullptr) {
+      return std::nullopt;
+    }
+    hashes.push_back(known->hash);
+  }
+  return hashes;
+}
+
 std::vector<std::string> ContentIndex::hashes_of(const std::vector<std::filesystem::path>& files,
                                                  int threads) {
   std::vector<Entry> found(files.size());
@@ -81,11 +104,8 @@ std::vector<std::string> ContentIndex::hashes_of(const std::vector<std::filesyst
     if (!stamp) {
       return;
     }
-    const auto known = entries_.find(files[i].string());
-    if (known != entries_.end() && known->second.stamp.bytes == stamp->bytes &&
-        known->second.stamp.changed_ns == stamp->changed_ns &&
-        known->second.stamp.changed_ns + kRestNs < known->second.hashed_ns) {
-      found[i] = known->second;
+    if (const Entry* known = known_entry(files[i], *stamp)) {
+      found[i] = *known;
       return;
     }
     const std::int64_t before_reading = now_ns();

@@ -31,6 +31,10 @@ class ContentIndex {
   /// cannot be read. `threads` threads read what the index does not know. \throws Interrupted.
   std::vector<std::string> hashes_of(const std::vector<std::filesystem::path>& files, int threads);
 
+  /// The same without reading a file; nothing unless the index knows every file as it is now.
+  std::optional<std::vector<std::string>> known_hashes(
+      const std::vector<std::filesystem::path>& files) const;
+
   /// Writes the index if it learned something. \throws UserError when it cannot be written.
   void save() const;
 
@@ -40,6 +44,8 @@ class ContentIndex {
     std::int64_t hashed_ns = 0;
     std::string hash;
   };
+  const Entry* known_entry(const std::filesystem::path& file, const FileStamp& now) const;
+
   std::filesystem::path index_file_;
   std::map<std::string, Entry> entries_;
   bool changed_ = false;

@@ -58,6 +58,9 @@ class PatchCache {
   /// image, unless skip_unreadable; for a split none of whose images can be read; for a folder that
   /// cannot be written or a full disk; Interrupted after a signal.
   static PatchCache open(const Dataset& dataset, const CacheOptions& options);
+  /// The cache if it is there already and known to be that of the images as they are now, with
+  /// those that are unreadable left out. Reads no image and makes nothing.
+  static std::optional<PatchCache> find(const Dataset& dataset, const CacheOptions& options);
   ~PatchCache();
   PatchCache(PatchCache&&) noexcept;
   PatchCache& operator=(PatchCache&&) noexcept;
@@ -70,6 +73,7 @@ class PatchCache {
   const std::vector<std::string>& classes() const;
   int size_px() const;
   std::size_t count(Split split) const;
+  std::size_t place(Split split, std::size_t index) const;  ///< in the data set's list of the split
   const std::uint8_t* pixels(Split split,
                              std::size_t index) const;  ///< size * size * 3 interleaved
   std::int32_t label(Split split, std::size_t index) const;

@@ -10,6 +10,7 @@
 
 #include "core/errors.hpp"
 #include "core/progress.hpp"
+#include "data/split_stream.hpp"
 #include "learn/patches.hpp"
 #include "nets/choose_executor.hpp"
 
@@ -26,9 +27,9 @@ bool are_numbers(const std::vector<std::string>& names) {
 }
 
 /// A model's numbers mean what its own classes mean; names that were never given are not compared.
-void require_same_classes(const ModelCard& card, const data::PatchCache& cache,
+void require_same_classes(const ModelCard& card, const data::Dataset& dataset,
                           const std::string& data) {
-  const std::vector<std::string>& theirs = cache.classes();
+  const std::vector<std::string>& theirs = dataset.classes;
   if (theirs.size() != card.classes.size()) {
     throw UserError(fmt::format(
         "data set '{}' has {} classes and the model {}; evaluate it on data with its own classes",
@@ -42,44 +43,53 @@ void require_same_classes(const ModelCard& card, const data::PatchCache& cache,
                       c, theirs[c], data, card.classes[c]));
     }
   }
-  if (cache.kind() != card.labels) {
+  if (dataset.kind != card.labels) {
     const auto word = [](data::LabelKind kind) {
       return kind == data::LabelKind::kSingle ? "one label" : "several labels";
     };
     throw UserError(
         fmt::format("data set '{}' has {} an image and the model was made for {}; use --labels if "
                     "that is wrong",
-                    data, word(cache.kind()), word(card.labels)));
+                    data, word(dataset.kind), word(card.labels)));
   }
 }
 
 /// Groups as numbers; none unless every image has one.
-void take_groups(const data::PatchCache& cache, data::Split split, Predictions& predictions) {
-  std::map<std::string, std::int64_t> numbers;
-  for (std::size_t i = 0; i < cache.count(split); ++i) {
-    const std::string& group = cache.group(split, i);
-    if (group.empty()) {
-      predictions.groups.clear();
-      return;
-    }
-    const auto next = static_cast<std::int64_t>(numbers.size());
-    predictions.groups.push_back(numbers.try_emplace(group, next).first->second);
-  }
-  predictions.group_count = numbers.size();
+void take_group(const data::Sample& sample, std::map<std::string, std::int64_t>& numbers,
+                Predictions& predictions) {
+  const auto next = static_cast<std::int64_t>(numbers.size());
+  predictions.groups.push_back(numbers.try_emplace(sample.group, next).first->second);
 }
 
-void take_truth(const data::PatchCache& cache, data::Split split, Predictions& predictions) {
-  for (std::size_t i = 0; i < cache.count(split); ++i) {
+/// What the data set says of the images that were predicted.
+void take_truth(const std::vector<const data::Sample*>& samples, Predictions& predictions) {
+  std::map<std::string, std::int64_t> numbers;
+  for (const data::Sample* sample : samples) {
     if (predictions.labels == data::LabelKind::kSingle) {
-      predictions.truth.push_back(cache.label(split, i));
+      predictions.truth.push_back(sample->label);
     } else {
-      const auto& labels = cache.labels(split, i);
-      predictions.truth_table.insert(predictions.truth_table.end(), labels.begin(), labels.end());
+      predictions.truth_table.insert(predictions.truth_table.end(), sample->labels.begin(),
+                                     sample->labels.end());
     }
+    take_group(*sample, numbers, predictions);
   }
   if (predictions.labels == data::LabelKind::kSingle) {
     predictions.truth_table = one_hot(predictions.truth, predictions.classes);
   }
+  predictions.group_count = numbers.size();
+  if (numbers.count("") != 0) {
+    predictions.groups.clear();
+    predictions.group_count = 0;
+  }
+}
+
+void tell_unreadable(const std::vector<data::Sample>& samples,
+                     const std::vector<std::size_t>& places) {
+  std::vector<std::string> files;
+  for (const std::size_t place : places) {
+    files.push_back(samples[place].file.string());
+  }
+  print_unreadable(files);
 }
 
 class Evaluator {
@@ -87,25 +97,32 @@ class Evaluator {
   Evaluator(const EvaluateConfig& config, TrainedModel& model, nets::Executor& executor)
       : config_(config), model_(model), executor_(executor) {}
 
-  Predictions predict(const OpenedPatches& opened, data::Split split) {
-    const data::PatchCache& cache = opened.cache;
+  Predictions predict(const data::Dataset& dataset, data::Split split, int size_px) {
     Predictions result;
     result.labels = model_.card.labels;
     result.classes = model_.card.classes.size();
-    result.names = image_names(opened, split);
-    data::Loader loader(
-        cache, split, all_of(cache, split),
-        in_order(loader_options(config_, config_, config_.batch, model_.card.normalization)));
-    Progress bar(fmt::format("{} px", cache.size_px()), cache.count(split), 0);
+    const std::vector<data::Sample>& all = dataset.of(split);
+    std::vector<const data::Sample*> samples;
+    Progress bar(fmt::format("{} px", size_px), all.size(), 0);
     const double start = monotonic_seconds();
-    loader.start_epoch(0);
-    while (const auto batch = next_batch(loader, cache, nets::Precision::kFloat32)) {
-      append(batch->tensors.images, result);
-      bar.advance(static_cast<std::size_t>(batch->tensors.count()));
+    data::SplitStream stream(dataset, split, cache_options(config_, config_, size_px),
+                             {static_cast<std::size_t>(config_.batch), model_.card.normalization,
+                              config_.loader_threads});
+    while (auto batch = stream.next()) {
+      for (const std::size_t place : batch->indices) {
+        samples.push_back(&all[place]);
+        result.names.push_back(data::image_name(dataset, all[place]));
+      }
+      append(images_tensor(*batch), result);
+      bar.advance(batch->count);
     }
     result.seconds = monotonic_seconds() - start;
-    take_truth(cache, split, result);
-    take_groups(cache, split, result);
+    tell_unreadable(all, stream.unreadable());
+    if (samples.empty()) {
+      throw UserError(fmt::format("{}: none of the {} {} images can be read; restore them",
+                                  dataset.root.string(), all.size(), data::name_of(split)));
+    }
+    take_truth(samples, result);
     return result;
   }
 
@@ -142,9 +159,9 @@ std::vector<double> thresholds_of(const Predictions& predictions) {
   return thresholds;
 }
 
-void require_images(const OpenedPatches& opened, data::Split split, const std::string& data,
+void require_images(const data::Dataset& dataset, data::Split split, const std::string& data,
                     const char* flag) {
-  if (opened.cache.count(split) == 0) {
+  if (dataset.of(split).empty()) {
     throw UserError(
         fmt::format("data set '{}' has no image in its {} split; choose another with {}", data,
                     data::name_of(split), flag));
@@ -177,26 +194,28 @@ EvaluatedModel evaluate_model(const EvaluateConfig& config, const std::vector<in
   checkpoint_of(config.model);
   validate(config);
   const data::Split split = data::split_of_flag(config.split);
-  EvaluateConfig own = config;
   EvaluatedModel result;
-  const ModelCard known = card_of_data(dataset_of(config, config, config.valid_share));
+  const data::Dataset dataset = dataset_of(config, config, config.valid_share);
+  const ModelCard known = card_of_data(dataset);
   TrainedModel model = open_model(config.model, &known);
+  require_same_classes(model.card, dataset, config.data);
+  require_images(dataset, split, config.data, "--split");
+  const bool from_valid =
+      model.card.labels == data::LabelKind::kMulti && config.threshold_from == "valid";
+  if (from_valid) {
+    require_images(dataset, data::Split::kValid, config.data, "--threshold-from split");
+  }
   const nets::ChosenExecutor executor = model.network->make_executor(
       config.executor, nets::Precision::kFloat32, config.threads, config.seed);
   Evaluator evaluator(config, model, *executor.executor);
   for (const int size : sizes.empty() ? std::vector<int>{model.card.size} : sizes) {
     check_range("size", size, 8, 4096);
     model.network->require_image_size(size);
-    own.size = size;
-    const OpenedPatches opened = open_patches(own, own, config.valid_share);
-    require_same_classes(model.card, opened.cache, config.data);
-    require_images(opened, split, config.data, "--split");
     std::vector<double> thresholds;
-    if (model.card.labels == data::LabelKind::kMulti && config.threshold_from == "valid") {
-      require_images(opened, data::Split::kValid, config.data, "--threshold-from split");
-      thresholds = thresholds_of(evaluator.predict(opened, data::Split::kValid));
+    if (from_valid) {
+      thresholds = thresholds_of(evaluator.predict(dataset, data::Split::kValid, size));
     }
-    Predictions predictions = evaluator.predict(opened, split);
+    Predictions predictions = evaluator.predict(dataset, split, size);
     BootstrapOptions bootstrap;
     bootstrap.seed = config.seed;
     bootstrap.replicates = static_cast<std::size_t>(config.bootstrap);

@@ -68,7 +68,9 @@ struct Predictions {
   std::vector<std::uint8_t> truth_table;  ///< 0/1 [images, classes], for both kinds
   std::vector<std::int64_t> groups;       ///< [images], or empty when none is known
   std::size_t group_count = 0;
-  double seconds = 0.0;  ///< of the pass, decoding and loading included
+  /// Of the pass: looking for a cache and checking it, or reading and decoding the images, and the
+  /// network's own work, which overlap.
+  double seconds = 0.0;
 
   std::size_t images() const { return names.size(); }
   Scores scores() const { return {probabilities, classes}; }
@@ -116,7 +118,9 @@ struct EvaluatedModel {
   std::vector<Predictions> predictions;  ///< likewise
 };
 
-/// Opens the model and the data, predicts the split at each size, and measures.
+/// Opens the model and the data, predicts the split at each size, and measures. Images are decoded
+/// while the network computes, those of the split alone (data::SplitStream); a training's cache is
+/// used where there is one of that size, and none is made.
 /// \param sizes  px; empty: the size the model was trained at.
 /// \throws UserError when the model does not fit the data, and for an empty split.
 EvaluatedModel evaluate_model(const EvaluateConfig& config, const std::vector<int>& sizes);

@@ -45,21 +45,31 @@ data::Dataset dataset_of(const DataOptions& options, const RunOptions& run, doub
   return data::open_dataset(options.data, reading);
 }
 
-OpenedPatches open_patches(const DataOptions& options, const RunOptions& run, double valid_share) {
-  data::Dataset dataset = dataset_of(options, run, valid_share);
+data::CacheOptions cache_options(const DataOptions& options, const RunOptions& run, int size_px) {
   data::CacheOptions cache;
-  cache.size_px = options.size;
+  cache.size_px = size_px;
   cache.folder = cache_folder(options);
   cache.threads = run.threads;
   cache.skip_unreadable = options.skip_unreadable;
-  data::PatchCache patches = data::PatchCache::open(dataset, cache);
-  OpenedPatches opened{std::move(dataset), std::move(patches)};
-  if (!opened.cache.unreadable().empty()) {
-    print_line(fmt::format("{} unreadable images left out:", opened.cache.unreadable().size()));
-    for (const std::string& path : opened.cache.unreadable()) {
-      print_line("  " + path);
-    }
+  return cache;
+}
+
+void print_unreadable(const std::vector<std::string>& files) {
+  if (files.empty()) {
+    return;
   }
+  print_line(fmt::format("{} unreadable images left out:", files.size()));
+  for (const std::string& file : files) {
+    print_line("  " + file);
+  }
+}
+
+OpenedPatches open_patches(const DataOptions& options, const RunOptions& run, double valid_share) {
+  data::Dataset dataset = dataset_of(options, run, valid_share);
+  data::PatchCache patches =
+      data::PatchCache::open(dataset, cache_options(options, run, options.size));
+  OpenedPatches opened{std::move(dataset), std::move(patches)};
+  print_unreadable(opened.cache.unreadable());
   return opened;
 }
 
@@ -114,6 +124,12 @@ Objective objective_of(const data::PatchCache& cache, const std::vector<std::siz
       at::from_blob(weights.data(), {static_cast<std::int64_t>(weights.size())}).clone());
 }
 
+at::Tensor images_tensor(data::Batch& batch) {
+  return at::from_blob(batch.images.data(),
+                       {static_cast<std::int64_t>(batch.count), batch.size_px, batch.size_px, 3})
+      .permute({0, 3, 1, 2});
+}
+
 std::optional<OwnedBatch> next_batch(data::Loader& loader, const data::PatchCache& cache,
                                      nets::Precision precision) {
   std::optional<data::Batch> batch = loader.next();
@@ -124,11 +140,8 @@ std::optional<OwnedBatch> next_batch(data::Loader& loader, const data::PatchCach
   data::Batch& memory = result.memory;
   const auto count = static_cast<std::int64_t>(memory.count);
   const auto classes = static_cast<std::int64_t>(cache.classes().size());
-  const at::Tensor pixels =
-      at::from_blob(memory.images.data(), {count, memory.size_px, memory.size_px, 3});
   const at::ScalarType type = precision == nets::Precision::kFloat32 ? at::kFloat : at::kDouble;
-  result.tensors.images =
-      pixels.permute({0, 3, 1, 2}).to(type);  // channels-last memory, as it came
+  result.tensors.images = images_tensor(memory).to(type);
   if (cache.kind() == data::LabelKind::kSingle) {
     result.tensors.labels = at::from_blob(memory.labels.data(), {count}, at::kLong);
   } else {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "data/dataset.hpp"
 #include "data/loader.hpp"
@@ -20,11 +21,14 @@ struct OpenedPatches {
   data::PatchCache cache;
 };
 
-/// Names of the images of a split, in the order of the cache.
-std::vector<std::string> image_names(const OpenedPatches& opened, data::Split split);
-
 /// The data set that options name, its images not yet read. \throws UserError (docs/data.md).
 data::Dataset dataset_of(const DataOptions& options, const RunOptions& run, double valid_share);
+
+/// Where and how options want patches of this size cached.
+data::CacheOptions cache_options(const DataOptions& options, const RunOptions& run, int size_px);
+
+/// Says on the error stream which images were left out; nothing when none was.
+void print_unreadable(const std::vector<std::string>& files);
 
 /// Opens a data set and its cache; says on the error stream which images were left out.
 /// \param valid_share  see data::DatasetOptions. \throws UserError (docs/data.md).
@@ -61,6 +65,9 @@ struct OwnedBatch {
 /// What a loader serves, as tensors: images in channels-last memory, labels as LabelledBatch says.
 std::optional<OwnedBatch> next_batch(data::Loader& loader, const data::PatchCache& cache,
                                      nets::Precision precision);
+
+/// [count, 3, size, size] float32 in channels-last memory, a view of a batch's images.
+at::Tensor images_tensor(data::Batch& batch);
 
 /// Averages of one pass over images.
 struct PassFigures {
