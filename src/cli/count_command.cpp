@@ -70,7 +70,9 @@ json to_json(const nets::NetworkCount& count, const std::string& network, const 
                       {"parameters", layer.parameters},
                       {"macs", layer.macs},
                       {"macs_paper", layer.macs_paper},
-                      {"activations", layer.activations}});
+                      {"activations", layer.activations},
+                      {"weight_bytes", layer.weight_bytes},
+                      {"live_map_bytes", layer.live_map_bytes}});
   }
   return {{"network", network},
           {"classes", request.classes},
@@ -96,13 +98,16 @@ void print_table(const nets::NetworkCount& count, const std::string& network,
     ((line += fmt::format("  {:>13}", n)), ...);
     std::printf("%s\n", line.c_str());
   };
-  row("layer", "kind", "output", "parameters", "MACs", "MACs (paper)", "activations");
+  row("layer", "kind", "output", "parameters", "MACs", "MACs (paper)", "activations",
+      "weight bytes", "live bytes");
   for (const nets::LayerCount& layer : count.layers) {
     row(layer.name, layer.kind,
         fmt::format("{}x{}x{}", layer.out.channels, layer.out.height, layer.out.width),
-        layer.parameters, layer.macs, layer.macs_paper, layer.activations);
+        layer.parameters, layer.macs, layer.macs_paper, layer.activations, layer.weight_bytes,
+        layer.live_map_bytes);
   }
-  row("total", "", "", count.parameters, count.macs, count.macs_paper, count.activations);
+  row("total", "", "", count.parameters, count.macs, count.macs_paper, count.activations,
+      count.weight_bytes, count.peak_map_bytes);
   constexpr double kMebibyte = 1024.0 * 1024.0;
   std::printf(
       "%s\n",

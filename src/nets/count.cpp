@@ -69,8 +69,10 @@ bool writes_in_place(const Operation& operation) {
          std::holds_alternative<layer::Dropout>(operation);
 }
 
-/// Peak of live elements. A slice owns nothing: it keeps the map it is a view of alive.
-std::int64_t peak_elements(const LayerGraph& graph, const std::vector<MapShape>& shapes) {
+/// Elements alive while each layer runs. A slice owns nothing: it keeps the map it is a view of
+/// alive.
+std::vector<std::int64_t> live_elements(const LayerGraph& graph,
+                                        const std::vector<MapShape>& shapes) {
   const std::size_t count = graph.layers.size();
   std::vector<std::size_t> owner(count);  // of the memory a layer's output lies in
   std::vector<std::size_t> dies(count);   // last reader of the memory a layer owns
@@ -84,10 +86,11 @@ std::int64_t peak_elements(const LayerGraph& graph, const std::vector<MapShape>&
   }
   std::vector<std::int64_t> held(count, 0);
   std::int64_t live = 0;
-  std::int64_t peak = 0;
+  std::vector<std::int64_t> live_at(count, 0);
   for (std::size_t i = 0; i < count; ++i) {
     const Layer& layer = graph.layers[i];
     if (owner[i] != i) {
+      live_at[i] = live;
       continue;
     }
     if (writes_in_place(layer.operation) && owner[layer.inputs[0]] == layer.inputs[0] &&
@@ -97,14 +100,14 @@ std::int64_t peak_elements(const LayerGraph& graph, const std::vector<MapShape>&
       held[i] = shapes[i].numel();
       live += held[i];
     }
-    peak = std::max(peak, live);
+    live_at[i] = live;
     for (const std::size_t input : layer.inputs) {
       if (dies[owner[input]] == i) {
         live -= std::exchange(held[owner[input]], 0);
       }
     }
   }
-  return peak;
+  return live_at;
 }
 
 }  // namespace
@@ -113,19 +116,22 @@ NetworkCount count_network(const LayerGraph& graph, int height_px, int width_px)
   const std::vector<MapShape> shapes = infer_shapes(graph, height_px, width_px);
   NetworkCount total;
   Counter counter(graph, shapes);
+  const std::vector<std::int64_t> live = live_elements(graph, shapes);
   for (std::size_t i = 0; i < graph.layers.size(); ++i) {
     total.layers.push_back(counter.count(i));
-    const LayerCount& counted = total.layers.back();
+    LayerCount& counted = total.layers.back();
+    const auto* norm = std::get_if<layer::Norm>(&graph.layers[i].operation);
+    counted.weight_bytes =
+        kElementBytes *
+        (counted.parameters + (norm != nullptr ? 2 * graph.norms[norm->norm].channels : 0));
+    counted.live_map_bytes = kElementBytes * live[i];
     total.parameters += counted.parameters;
     total.macs += counted.macs;
     total.macs_paper += counted.macs_paper;
     total.activations += counted.activations;
-    const auto* norm = std::get_if<layer::Norm>(&graph.layers[i].operation);
-    total.weight_bytes +=
-        kElementBytes *
-        (counted.parameters + (norm != nullptr ? 2 * graph.norms[norm->norm].channels : 0));
+    total.weight_bytes += counted.weight_bytes;
+    total.peak_map_bytes = std::max(total.peak_map_bytes, counted.live_map_bytes);
   }
-  total.peak_map_bytes = kElementBytes * peak_elements(graph, shapes);
   return total;
 }
 

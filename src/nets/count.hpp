@@ -25,14 +25,18 @@ struct LayerCount {
   /// hardswish, hardsigmoid and sigmoid count nothing. A ReLU or pool that several readers share is
   /// counted for each of them, as the original computes it.
   std::int64_t macs_paper = 0;
-  std::int64_t activations = 0;  ///< elements written
+  std::int64_t activations = 0;   ///< elements written
+  std::int64_t weight_bytes = 0;  ///< float32, parameters and running statistics
+  /// Bytes of all float32 feature maps alive while the layer runs, its own output among them
+  /// (NetworkCount::peak_map_bytes is the largest of these).
+  std::int64_t live_map_bytes = 0;
 };
 
 struct NetworkCount {
   std::vector<LayerCount> layers;
   std::int64_t parameters = 0;  ///< without an auxiliary head
   std::int64_t macs = 0, macs_paper = 0, activations = 0;
-  std::int64_t weight_bytes = 0;  ///< float32, parameters and running statistics
+  std::int64_t weight_bytes = 0;  ///< of all layers
   /// Most bytes of float32 feature maps alive at once when the layers run in their order, a map
   /// lives from its writing to its last reading, and BN, activations and dropout write over a map
   /// that nobody else will read. Slices are views. A lower bound of what any layer-by-layer program

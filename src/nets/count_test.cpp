@@ -67,6 +67,31 @@ TEST(CountNetwork, KeepsAMapAliveUntilItsShortcutIsAdded) {
   EXPECT_EQ(count_network(net.take(), 4, 4).peak_map_bytes, 4 * 3 * 8 * 16);
 }
 
+TEST(CountNetwork, TellsTheMapsAliveAndTheWeightsOfEveryLayer) {
+  const NetworkCount count = count_network(small_network(), 8, 8);
+  const std::int64_t image = 4 * 3 * 64;
+  const std::int64_t map = 4 * 4 * 64;
+  EXPECT_EQ(counted(count, "input").live_map_bytes, image);
+  EXPECT_EQ(counted(count, "conv").live_map_bytes, image + map);
+  EXPECT_EQ(counted(count, "bn").live_map_bytes, map);
+  EXPECT_EQ(counted(count, "pool").live_map_bytes, map + map / 4);
+  EXPECT_EQ(counted(count, "fc").live_map_bytes, 4 * (4 + 5));
+  EXPECT_EQ(counted(count, "conv").weight_bytes, 4 * (4 * 3 * 9 + 4));
+  EXPECT_EQ(counted(count, "bn").weight_bytes, 4 * (2 * 4 + 2 * 4));
+  EXPECT_EQ(counted(count, "relu").weight_bytes, 0);
+  EXPECT_EQ(counted(count, "fc").weight_bytes, 4 * (4 * 5 + 5));
+}
+
+TEST(CountNetwork, KeepsWhatASliceIsAViewOfAlive) {
+  LayerBuilder net("sliced", 1);
+  const std::size_t whole = net.conv("whole", net.input(), {8});
+  const std::size_t half = net.slice("half", whole, 0, 4);
+  net.conv("out", half, {2});
+  const NetworkCount count = count_network(net.take(), 4, 4);
+  EXPECT_EQ(counted(count, "half").live_map_bytes, 4 * 8 * 16);
+  EXPECT_EQ(counted(count, "out").live_map_bytes, 4 * (8 + 2) * 16);
+}
+
 TEST(CountNetwork, CountsActivationsOfEveryLayerButTheImages) {
   const NetworkCount count = count_network(small_network(), 8, 8);
   EXPECT_EQ(counted(count, "input").activations, 0);
