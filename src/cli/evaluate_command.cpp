@@ -47,7 +47,7 @@ std::unique_ptr<CLI::App> make_evaluate_parser(Request& request) {
   app->add_option("--size", request.sizes,
                   "px; several evaluate at each; default: what the model was trained at")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->expected(1, 64)
+      ->allow_extra_args(false)  // read_requests has joined them; what follows is a run
       ->delimiter(',');
   app->add_option("--predictions", request.predictions, "also write every prediction as CSV");
   app->add_flag("--json", request.as_json, "print the result as JSON");
@@ -379,6 +379,27 @@ std::string predictions_csv(const std::vector<Answer>& answers) {
   return text;
 }
 
+bool is_list_of_numbers(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789,") == std::string::npos;
+}
+
+/// "--size 34 68 RUN" as "--size=34,68 RUN": sizes end at the first word that is no number.
+std::vector<std::string> with_joined_sizes(const std::vector<std::string>& arguments) {
+  std::vector<std::string> joined;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    joined.push_back(arguments[i]);
+    if (arguments[i] != "--size" || i + 1 == arguments.size() ||
+        !is_list_of_numbers(arguments[i + 1])) {
+      continue;
+    }
+    joined.back() += "=" + arguments[++i];
+    for (; i + 1 < arguments.size() && is_list_of_numbers(arguments[i + 1]); ++i) {
+      joined.back() += "," + arguments[i + 1];
+    }
+  }
+  return joined;
+}
+
 /// Every run with the folder of several that it is from, or with none.
 std::vector<std::pair<std::string, std::string>> single_runs(const std::vector<std::string>& runs) {
   std::vector<std::pair<std::string, std::string>> single;
@@ -398,6 +419,7 @@ std::vector<std::pair<std::string, std::string>> single_runs(const std::vector<s
 /// \returns  the exit code instead where the flags ask for help or are wrong.
 std::variant<std::vector<Request>, int> read_requests(std::vector<std::string> arguments) {
   Request first;  // to learn which runs are meant
+  arguments = with_joined_sizes(arguments);
   arguments = with_flag_values(std::move(arguments), first.config);
   if (const auto code = parse(*make_evaluate_parser(first), arguments)) {
     return *code;
