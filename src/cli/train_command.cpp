@@ -1,11 +1,13 @@
 #include <cstdio>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
 #include "cli/config_flags.hpp"
 #include "cli/genotype_source.hpp"
+#include "core/errors.hpp"
 #include "core/files.hpp"
 #include "core/interrupt.hpp"
 #include "core/progress.hpp"
@@ -51,8 +53,19 @@ void print_one(const learn::TrainResult& result) {
               100 * result.valid_error, 100 * result.train_error);
 }
 
-int print_several(const std::vector<learn::TrainResult>& results,
-                  const std::filesystem::path& folder, bool as_json) {
+/// \throws Diverged naming the runs that did, after all that there is of the others.
+void refuse_diverged(const learn::TrainResults& results) {
+  if (!results.diverged.empty()) {
+    throw Diverged(
+        fmt::format("{} of {} runs diverged and are left out of the mean: {}; try a smaller --lr",
+                    results.diverged.size(), results.diverged.size() + results.finished.size(),
+                    fmt::join(results.diverged, ", ")));
+  }
+}
+
+int print_several(const learn::TrainResults& all, const std::filesystem::path& folder,
+                  bool as_json) {
+  const std::vector<learn::TrainResult>& results = all.finished;
   const std::filesystem::path page = write_report(results, folder);
   const std::string summary = read_file(folder / "summary.json");
   if (as_json) {
@@ -60,6 +73,7 @@ int print_several(const std::vector<learn::TrainResult>& results,
     out["folder"] = folder.string();
     out["report"] = page.string();
     std::printf("%s\n", out.dump(1).c_str());
+    refuse_diverged(all);
     return 0;
   }
   for (const learn::TrainResult& result : results) {
@@ -71,6 +85,7 @@ int print_several(const std::vector<learn::TrainResult>& results,
   std::printf("best validation error of %zu runs: %.2f%s %%\n", results.size(),
               100 * best.at("mean").get<double>(), spread.c_str());
   print_line(fmt::format("report: {}", page.string()));
+  refuse_diverged(all);
   return 0;
 }
 
@@ -108,6 +123,10 @@ int run_train_command(std::vector<std::string> arguments) {
     refuse_idle_cell_flags(config, request.given);
   }
   resolve_genotype(config);
+  if (config.preset == "cifar" && !raw_value(request.given, "--cells")) {
+    const space::NetworkSpec spec = learn::describe_network(config, 2, false).spec;
+    config.cells = spec.genotype ? learn::cifar_cells(spec.genotype->nodes()) : config.cells;
+  }
   const auto if_exists =
       request.force ? RunFolder::IfExists::kReplace : RunFolder::IfExists::kRefuse;
   return config.runs > 1

@@ -174,6 +174,13 @@ TEST(TrainConfig, OfThePathologyPresetIsThePapersEvaluation) {
   EXPECT_TRUE(train_preset("pathology").empty());
 }
 
+TEST(CifarCells, AreThoseOfThePapersNetworks) {
+  EXPECT_EQ(cifar_cells(4), 20);
+  EXPECT_EQ(cifar_cells(5), 17);
+  EXPECT_EQ(cifar_cells(6), 14);
+  EXPECT_EQ(cifar_cells(2), 20);
+}
+
 TEST(TrainConfig, RefusesValuesOutOfRange) {
   TrainConfig config;
   config.data = "tiles";

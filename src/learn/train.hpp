@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include <nlohmann/json_fwd.hpp>
@@ -32,12 +33,18 @@ TrainResult run_training(const TrainConfig& config, const std::filesystem::path&
 TrainResult resume_training(const std::filesystem::path& run,
                             const nlohmann::json& machine_options);
 
+/// What trainings of one call leave.
+struct TrainResults {
+  std::vector<TrainResult> finished;
+  std::vector<std::string> diverged;  ///< "run-2 (seed 4)"
+};
+
 /// Trains `config.runs` times with the seeds seed, seed + 1, ... into OUT/run-1, OUT/run-2, ...,
 /// and writes OUT/summary.json: every run's errors, their mean and standard deviation (n - 1). A
-/// run that diverges is listed as such and left out of the mean. OUT/runs.json holds the
-/// configuration.
-std::vector<TrainResult> run_trainings(const TrainConfig& config, const std::filesystem::path& out,
-                                       RunFolder::IfExists if_exists);
+/// run that diverges is listed as such and left out of the mean; the others go on. OUT/runs.json
+/// holds the configuration. \throws Diverged when none finishes.
+TrainResults run_trainings(const TrainConfig& config, const std::filesystem::path& out,
+                           RunFolder::IfExists if_exists);
 
 /// Whether a folder is one of `run_trainings`.
 bool holds_several_runs(const std::filesystem::path& out);
@@ -47,7 +54,7 @@ bool holds_several_runs(const std::filesystem::path& out);
 std::vector<std::filesystem::path> finished_runs(const std::filesystem::path& out);
 
 /// Goes on with those: finished runs stay as they are, missing ones are begun.
-std::vector<TrainResult> resume_trainings(const std::filesystem::path& out,
-                                          const nlohmann::json& machine_options);
+TrainResults resume_trainings(const std::filesystem::path& out,
+                              const nlohmann::json& machine_options);
 
 }  // namespace probedarts::learn

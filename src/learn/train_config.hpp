@@ -55,6 +55,10 @@ void for_each_option(Config& c, Visit&& visit) {
 /// The values a preset changes, as (key, text). \throws UserError for an unknown preset.
 std::vector<std::pair<std::string, std::string>> train_preset(const std::string& preset);
 
+/// L of the paper's networks of cells for CIFAR: 20, 17, 14 for cells of N = 4, 5, 6 nodes; 20, as
+/// DARTS has it, for any other N. What the preset cifar means where --cells is not given.
+int cifar_cells(int nodes);
+
 nlohmann::json to_json(const TrainConfig& config);
 /// \throws UserError for an unknown key or a value of the wrong kind.
 TrainConfig train_config_from_json(const nlohmann::json& json);

@@ -24,11 +24,12 @@ json summary_of(const std::vector<TrainResult>& results, double TrainResult::*fi
 }
 
 /// Runs every seed that is not finished, and writes the summary of all.
-std::vector<TrainResult> train_all(const TrainConfig& config, const fs::path& out,
-                                   const nlohmann::json& machine_options) {
-  std::vector<TrainResult> results;
+TrainResults train_all(const TrainConfig& config, const fs::path& out,
+                       const nlohmann::json& machine_options) {
+  TrainResults all;
+  std::vector<TrainResult>& results = all.finished;
   json runs = json::array();
-  std::string diverged;
+  std::string last;
   for (int i = 0; i < config.runs; ++i) {
     const std::string name = fmt::format("run-{}", i + 1);
     TrainConfig own = config;
@@ -40,8 +41,9 @@ std::vector<TrainResult> train_all(const TrainConfig& config, const fs::path& ou
       results.push_back(begun ? resume_training(out / name, machine_options)
                               : run_training(own, out / name, RunFolder::IfExists::kReplace));
     } catch (const Diverged& error) {
-      diverged = fmt::format("{}: {}", name, error.what());
-      print_line(diverged);
+      last = fmt::format("{}: {}", name, error.what());
+      print_line(last);
+      all.diverged.push_back(fmt::format("{} (seed {})", name, own.seed));
       runs.push_back({{"run", name}, {"seed", own.seed}, {"diverged", error.what()}});
       continue;
     } catch (const Interrupted& stop) {
@@ -58,7 +60,7 @@ std::vector<TrainResult> train_all(const TrainConfig& config, const fs::path& ou
                     {"train_error", result.train_error}});
   }
   if (results.empty()) {
-    throw Diverged(fmt::format("all {} runs diverged, the last one in {}", config.runs, diverged));
+    throw Diverged(fmt::format("all {} runs diverged, the last one in {}", config.runs, last));
   }
   const json summary = {{"format", "probedarts-runs-summary"},
                         {"format_version", 1},
@@ -68,7 +70,7 @@ std::vector<TrainResult> train_all(const TrainConfig& config, const fs::path& ou
                         {"train_error", summary_of(results, &TrainResult::train_error)},
                         {"runs", runs}};
   write_file_atomically(out / "summary.json", summary.dump(1) + "\n");
-  return results;
+  return all;
 }
 
 void make_folder_of_runs(const fs::path& out, RunFolder::IfExists if_exists) {
@@ -131,8 +133,8 @@ std::vector<fs::path> finished_runs(const fs::path& out) {
   return runs;
 }
 
-std::vector<TrainResult> run_trainings(const TrainConfig& config, const fs::path& out,
-                                       RunFolder::IfExists if_exists) {
+TrainResults run_trainings(const TrainConfig& config, const fs::path& out,
+                           RunFolder::IfExists if_exists) {
   validate(config);
   make_folder_of_runs(out, if_exists);
   remove_old_runs(out);
@@ -142,8 +144,7 @@ std::vector<TrainResult> run_trainings(const TrainConfig& config, const fs::path
   return train_all(config, out, nlohmann::json::object());
 }
 
-std::vector<TrainResult> resume_trainings(const fs::path& out,
-                                          const nlohmann::json& machine_options) {
+TrainResults resume_trainings(const fs::path& out, const nlohmann::json& machine_options) {
   const nlohmann::json head = nlohmann::json::parse(read_file(out / "runs.json"), nullptr, false);
   if (!head.is_object() || head.value("format", "") != "probedarts-runs" ||
       !head.contains("config")) {
