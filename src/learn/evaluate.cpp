@@ -17,15 +17,6 @@
 namespace probedarts::learn {
 namespace {
 
-bool are_numbers(const std::vector<std::string>& names) {
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i] != std::to_string(i)) {
-      return false;
-    }
-  }
-  return true;
-}
-
 /// A model's numbers mean what its own classes mean; names that were never given are not compared.
 void require_same_classes(const ModelCard& card, const data::Dataset& dataset,
                           const std::string& data) {
@@ -35,7 +26,7 @@ void require_same_classes(const ModelCard& card, const data::Dataset& dataset,
         "data set '{}' has {} classes and the model {}; evaluate it on data with its own classes",
         data, theirs.size(), card.classes.size()));
   }
-  for (std::size_t c = 0; c < theirs.size() && !are_numbers(card.classes); ++c) {
+  for (std::size_t c = 0; c < theirs.size() && are_names(card.classes); ++c) {
     if (theirs[c] != card.classes[c]) {
       throw UserError(
           fmt::format("class {} is '{}' in data set '{}' and '{}' in the model; evaluate it on "

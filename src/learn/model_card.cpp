@@ -68,6 +68,30 @@ std::vector<std::string> class_names(const std::vector<std::string>& given) {
   return names;
 }
 
+/// \throws UserError when the file's classifier has another number of outputs than the network's,
+/// before all that follows from it is listed as not fitting.
+void require_class_count(const TensorFile& file, const nets::TensorTable& table,
+                         const std::string& path) {
+  for (const std::string& name : classifier_names(table)) {
+    const auto found = file.tensors.find(name);
+    const auto wanted = std::find_if(table.parameters.begin(), table.parameters.end(),
+                                     [&](const auto& own) { return own.name == name; });
+    if (found == file.tensors.end() || wanted->shape.size() < 2) {
+      continue;
+    }
+    std::vector<std::int64_t> shape = wanted->shape;  // but for the outputs, all must fit
+    const std::int64_t got = found->second.shape.empty() ? 0 : found->second.shape[0];
+    shape[0] = got;
+    if (got == wanted->shape[0] || shape != found->second.shape) {
+      continue;
+    }
+    throw UserError(
+        fmt::format("{}: its classifier has {} classes, not {}; give --classes {}, or data with as "
+                    "many",
+                    path, got, wanted->shape[0], got));
+  }
+}
+
 data::LabelKind label_kind(const std::string& labels, data::LabelKind otherwise) {
   check_choice("labels", labels, {"auto", "single", "multi"});
   if (labels == "auto") {
@@ -150,6 +174,23 @@ std::optional<ModelCard> card_of(const TensorFile& file, const std::string& sour
   }
 }
 
+bool are_names(const std::vector<std::string>& classes) {
+  for (std::size_t i = 0; i < classes.size(); ++i) {
+    if (classes[i] != std::to_string(i)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Fit fit_for_classes(const TensorFile& file, const std::string& source,
+                    const std::vector<std::string>& classes) {
+  const std::optional<ModelCard> card = card_of(file, source);
+  const bool other =
+      card && are_names(card->classes) && are_names(classes) && card->classes != classes;
+  return other ? Fit::kNoClassifier : Fit::kNewClassifier;
+}
+
 nets::NetworkState blank_state(const nets::TensorTable& table, nets::Precision precision) {
   const at::ScalarType type = precision == nets::Precision::kFloat32 ? at::kFloat : at::kDouble;
   return {at::zeros({table.weight_count}, type), at::zeros({table.statistic_count}, type),
@@ -164,11 +205,17 @@ std::vector<std::string> load_weights(const TensorFile& file, const nets::Tensor
       state.weights.scalar_type() == at::kDouble ? ElementType::kF64 : ElementType::kF32;
   exchange::MatchRules rules;
   rules.optional = {"*num_batches_tracked", "auxiliary_head.*", "resume.*"};
-  if (fit == Fit::kNewClassifier) {
+  if (fit != Fit::kExact) {
     rules.replaceable = classifier_names(table);
   }
+  TensorFile own = file;
+  if (fit == Fit::kNoClassifier) {
+    for (const std::string& name : rules.replaceable) {
+      own.tensors.erase(name);
+    }
+  }
   exchange::MatchedCheckpoint matched =
-      exchange::match_checkpoint(file, wanted_tensors(table, type), rules, source);
+      exchange::match_checkpoint(own, wanted_tensors(table, type), rules, source);
   for (auto& [name, tensor] : matched.tensors) {
     merged.tensors[name] = std::move(tensor);
   }
@@ -231,6 +278,7 @@ TrainedModel open_model(const ModelRequest& request, const ModelCard* known) {
   model.path = path;
   model.card = completed_card(request, card_of(file, path), known, path);
   model.network = std::make_unique<Network>(model.card.network);
+  require_class_count(file, model.network->table(), path);
   model.state = blank_state(model.network->table(), nets::Precision::kFloat32);
   load_weights(file, model.network->table(), Fit::kExact, path, model.state);
   return model;

@@ -39,14 +39,24 @@ std::optional<ModelCard> card_of(const TensorFile& file, const std::string& sour
 /// A state of zeros, to be filled from a checkpoint.
 nets::NetworkState blank_state(const nets::TensorTable& table, nets::Precision precision);
 
+/// Whether class names are known: not "0", "1", ..., which stand for names never given.
+bool are_names(const std::vector<std::string>& classes);
+
 /// Which tensors of a checkpoint may differ from the network's.
 enum class Fit {
   kExact,          ///< none (auxiliary head and training state aside)
   kNewClassifier,  ///< those of the classifiers, which then keep their first values
+  kNoClassifier,   ///< those of the classifiers keep their first values in any case
 };
 
+/// How a checkpoint fits the classes of other data: its classifier is of use where the names of the
+/// classes and their order are the data's, or, where either side has no names, where the shapes
+/// are.
+Fit fit_for_classes(const TensorFile& file, const std::string& source,
+                    const std::vector<std::string>& classes);
+
 /// Puts a checkpoint's tensors into `state`.
-/// \returns  names of tensors that kept their values for having another shape.
+/// \returns  names of tensors that kept their values: classifiers of another shape, or not wanted.
 /// \throws UserError naming the first tensors that do not fit.
 std::vector<std::string> load_weights(const TensorFile& file, const nets::TensorTable& table,
                                       Fit fit, const std::string& source,

@@ -110,6 +110,16 @@ TEST_F(SavedModel, OfAnotherNetworkIsRefused) {
             0U);
 }
 
+TEST_F(SavedModel, OfAnotherNumberOfClassesIsRefusedForThat) {
+  save(sample_card());
+  ModelRequest request;
+  request.classes = {"4"};
+  EXPECT_EQ(sentence_of([&] { open(request); }),
+            path_.string() +
+                ": its classifier has 3 classes, not 4; give --classes 3, or data with "
+                "as many");
+}
+
 TEST_F(SavedModel, StartsANetworkOfOtherClassesButForItsClassifier) {
   save(sample_card());
   const Network other(describe_network(small_network(), 5, false));
@@ -123,6 +133,37 @@ TEST_F(SavedModel, StartsANetworkOfOtherClassesButForItsClassifier) {
       state.weights.narrow(0, 0, classifier).equal(state_.weights.narrow(0, 0, classifier)));
   const std::int64_t rest = fresh.numel() - classifier;
   EXPECT_TRUE(state.weights.narrow(0, classifier, rest).equal(fresh.narrow(0, classifier, rest)));
+}
+
+TEST_F(SavedModel, OfOtherClassNamesLeavesItsClassifierThoughItsShapeFits) {
+  save(sample_card());
+  const TensorFile file = read_tensor_file(path_);
+  const Network other(describe_network(small_network(), 3, false));
+  nets::NetworkState state = nets::initial_state(other.table(), nets::Precision::kFloat32, 9);
+  const at::Tensor fresh = state.weights.clone();
+  const Fit fit = fit_for_classes(file, "best", {"gland", "stroma", "muscle"});  // another order
+  ASSERT_EQ(fit, Fit::kNoClassifier);
+  EXPECT_EQ(load_weights(file, other.table(), fit, "best", state),
+            (std::vector<std::string>{"classifier.weight", "classifier.bias"}));
+  const std::int64_t classifier = other.table().parameters[other.cells()->classifier_weight].offset;
+  const std::int64_t rest = fresh.numel() - classifier;
+  EXPECT_TRUE(
+      state.weights.narrow(0, 0, classifier).equal(state_.weights.narrow(0, 0, classifier)));
+  EXPECT_TRUE(state.weights.narrow(0, classifier, rest).equal(fresh.narrow(0, classifier, rest)));
+}
+
+TEST_F(SavedModel, KeepsItsClassifierForTheSameNamesAndForUnknownOnes) {
+  save(sample_card());
+  const TensorFile named = read_tensor_file(path_);
+  EXPECT_EQ(fit_for_classes(named, "best", {"gland", "muscle", "stroma"}), Fit::kNewClassifier);
+  EXPECT_EQ(fit_for_classes(named, "best", {"0", "1", "2"}), Fit::kNewClassifier);
+  ModelCard card = sample_card();
+  card.classes = {"0", "1", "2"};
+  save(card);
+  EXPECT_EQ(fit_for_classes(read_tensor_file(path_), "best", {"a", "b", "c"}), Fit::kNewClassifier);
+  TensorFile foreign = named;
+  foreign.metadata.clear();
+  EXPECT_EQ(fit_for_classes(foreign, "best", {"a", "b", "c"}), Fit::kNewClassifier);
 }
 
 TEST_F(SavedModel, WithOtherClassesDoesNotFitExactly) {
@@ -148,8 +189,15 @@ TEST(NormalizationNamed, ReadsNumbers) {
   EXPECT_EQ(read->sd[2], 0.6);
 }
 
+TEST(NormalizationNamed, KnowsThatOfTorchvisionsWeights) {
+  const auto imagenet = normalization_named("imagenet");
+  ASSERT_TRUE(imagenet.has_value());
+  EXPECT_EQ(imagenet->mean, (std::array<double, 3>{0.485, 0.456, 0.406}));
+  EXPECT_EQ(imagenet->sd, (std::array<double, 3>{0.229, 0.224, 0.225}));
+}
+
 TEST(NormalizationNamed, RefusesWhatIsNoNormalization) {
-  for (const char* text : {"measured", "imagenet", "", "0,0,0", "0,0,0/1,1", "0,0,0/1,1,0",
+  for (const char* text : {"measured", "mnist", "", "0,0,0", "0,0,0/1,1", "0,0,0/1,1,0",
                            "0,0,0/1,1,-1", "0,0,0/1,1,1,1", "0,0,0/1,1,nan", "0,0,0/1,1,1 "}) {
     EXPECT_FALSE(normalization_named(text).has_value()) << text;
   }

@@ -138,11 +138,15 @@ class Training {
     ModelRequest from;
     (std::filesystem::is_directory(config_.init) ? from.run : from.checkpoint) = config_.init;
     const TensorFile file = exchange::read_checkpoint(checkpoint_of(from));
+    const Fit fit = fit_for_classes(file, config_.init, data_.cache().classes());
     const std::vector<std::string> kept =
-        load_weights(file, network_.table(), Fit::kNewClassifier, config_.init, now_.network);
+        load_weights(file, network_.table(), fit, config_.init, now_.network);
     now_.network.batches_tracked = 0;
     if (!kept.empty()) {
-      print_line(fmt::format("{}: new values for {}", config_.init, fmt::join(kept, ", ")));
+      print_line(
+          fmt::format("{}: {}new values for {}", config_.init,
+                      fit == Fit::kNoClassifier ? "its classes are not those of the data; " : "",
+                      fmt::join(kept, ", ")));
     }
   }
 
