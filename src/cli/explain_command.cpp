@@ -74,7 +74,7 @@ void add_network_flags(CLI::App& app, Request& request) {
                  "with --data, multi for adp and bcss, else single");
   app.add_option("--normalize", request.model.normalize,
                  "as in training, for checkpoints that do not tell it: none, cifar10, cifar100, "
-                 "adp, bcss, bach, osteosarcoma, or numbers R,G,B/R,G,B");
+                 "adp, bcss, bach, osteosarcoma, imagenet, or numbers R,G,B/R,G,B");
   app.add_option("--size", request.size_px,
                  "side that images are resized to, px; 0: as in training");
 }

@@ -19,7 +19,7 @@ struct Normalization {
 };
 
 /// Statistics published for a data set (docs/method.md, "Data sets"): cifar10, cifar100, adp, bcss,
-/// bach, osteosarcoma, none.
+/// bach, osteosarcoma, imagenet (that of torchvision's weights), none.
 std::optional<Normalization> published_normalization(const std::string& name);
 
 /// Random changes of a training image, drawn from (seed, epoch, sample) alone.

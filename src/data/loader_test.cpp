@@ -395,7 +395,7 @@ TEST(PublishedNormalization, KnowsTheDataSetsOfThePaper) {
   EXPECT_EQ(published_normalization("cifar100")->mean[1], 0.4867);
   EXPECT_EQ(published_normalization("osteosarcoma")->mean[1], 0.6492);
   EXPECT_EQ(published_normalization("none")->sd[0], 1.0);
-  EXPECT_FALSE(published_normalization("imagenet").has_value());
+  EXPECT_FALSE(published_normalization("mnist").has_value());
 }
 
 }  // namespace

@@ -30,9 +30,10 @@ void visit_model_options(Config& c, Visit& visit) {
   visit("classes", c.classes,
         "names of the classes, or their number; default: what the model says");
   visit("labels", c.labels, "auto (what the model says), single or multi");
-  visit("normalize", c.normalize,
-        "of the images, a published one (cifar10, cifar100, adp, bcss, bach, osteosarcoma, none) "
-        "or numbers R,G,B/R,G,B; default: what the model says");
+  visit(
+      "normalize", c.normalize,
+      "of the images, a published one (cifar10, cifar100, adp, bcss, bach, osteosarcoma, imagenet, "
+      "none) or numbers R,G,B/R,G,B; default: what the model says");
 }
 
 template <class Config, class Visit>

@@ -112,7 +112,7 @@ data::Normalization need_normalization(const std::string& text, const std::strin
   }
   throw UserError(
       fmt::format("--normalize: '{}' is unknown; use one of {}none, cifar10, cifar100, adp, bcss, "
-                  "bach, osteosarcoma, or numbers R,G,B/R,G,B",
+                  "bach, osteosarcoma, imagenet, or numbers R,G,B/R,G,B",
                   text, more));
 }
 

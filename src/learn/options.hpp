@@ -74,9 +74,10 @@ void visit_source_options(Config& c, Visit& visit) {
 template <class Config, class Visit>
 void visit_patch_options(Config& c, Visit& visit) {
   visit("size", c.size, "side of the patches, px; images are resized (bicubic)");
-  visit("normalize", c.normalize,
-        "measured, none, published (cifar10, cifar100, adp, bcss, bach, osteosarcoma), or numbers "
-        "R,G,B/R,G,B: means and standard deviations on the scale 0 to 1");
+  visit(
+      "normalize", c.normalize,
+      "measured, none, published (cifar10, cifar100, adp, bcss, bach, osteosarcoma, imagenet), or "
+      "numbers R,G,B/R,G,B: means and standard deviations on the scale 0 to 1");
 }
 
 template <class Config, class Visit>

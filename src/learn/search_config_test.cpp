@@ -202,7 +202,7 @@ TEST(Validate, RefusesAnUnknownChoiceAndListsTheKnownOnes) {
             "--dtype: 'half' is unknown; use one of float32, float64");
   EXPECT_EQ(refusal([](SearchConfig& c) { c.normalize = "mnist"; }),
             "--normalize: 'mnist' is unknown; use one of measured, none, cifar10, cifar100, adp, "
-            "bcss, bach, osteosarcoma, or numbers R,G,B/R,G,B");
+            "bcss, bach, osteosarcoma, imagenet, or numbers R,G,B/R,G,B");
 }
 
 TEST(Validate, RefusesAnImageTooSmallForTheStem) {
