@@ -163,6 +163,7 @@ json to_json(const Answer& answer) {
     json entry = {{"size", evaluation.size_px},
                   {"images", evaluation.images},
                   {"groups", evaluation.groups},
+                  {"images_without_group", evaluation.ungrouped},
                   {"images_per_second", evaluation.images_per_second},
                   {"measures", measures_json(evaluation)}};
     entry.update(evaluation.confusion ? single_json(evaluation, result.card.classes)
@@ -327,15 +328,15 @@ void print_classes(const Answer& answer) {
 std::vector<std::string> prediction_row(const Answer& answer, std::size_t evaluation,
                                         std::size_t image, double right) {
   const learn::Predictions& p = answer.result.predictions[evaluation];
-  std::string truth;
+  std::vector<std::string> truth;
   for (std::size_t c = 0; c < p.classes; ++c) {
     if (p.table().at(image, c) != 0) {
-      truth += (truth.empty() ? "" : " ") + answer.result.card.classes[c];
+      truth.push_back(answer.result.card.classes[c]);
     }
   }
-  std::vector<std::string> row = {
-      std::to_string(answer.result.evaluations[evaluation].size_px), p.names[image],
-      p.groups.empty() ? "" : std::to_string(p.groups[image]), truth, fmt::format("{}", right)};
+  std::vector<std::string> row = {std::to_string(answer.result.evaluations[evaluation].size_px),
+                                  p.names[image], p.group_names[image], label_list(truth),
+                                  fmt::format("{}", right)};
   for (const std::vector<float>* values : {&p.logits, &p.probabilities}) {
     for (std::size_t c = 0; c < p.classes; ++c) {
       row.push_back(fmt::format("{}", (*values)[image * p.classes + c]));

@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.hpp"
@@ -81,8 +80,7 @@ void print_csv(const learn::PredictedImages& result) {
   }
   std::fputs(csv_line(head).c_str(), stdout);
   for (std::size_t i = 0; i < result.files.size(); ++i) {
-    std::vector<std::string> row = {result.files[i],
-                                    fmt::format("{}", fmt::join(label_names(result, i), " "))};
+    std::vector<std::string> row = {result.files[i], label_list(label_names(result, i))};
     for (const std::vector<float>* values : {&result.logits, &result.probabilities}) {
       for (const float value : row_of(*values, i, classes)) {
         row.push_back(fmt::format("{}", value));

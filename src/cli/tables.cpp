@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "core/escape.hpp"
 
@@ -60,6 +61,10 @@ std::string csv_line(const std::vector<std::string>& cells) {
     line += csv_field(cells[c]);
   }
   return line + "\n";
+}
+
+std::string label_list(const std::vector<std::string>& labels) {
+  return fmt::format("{}", fmt::join(labels, ";"));
 }
 
 }  // namespace probedarts::cli

@@ -18,4 +18,7 @@ void print_table(const Table& table);
 /// A line of a CSV file (RFC 4180), line break included.
 std::string csv_line(const std::vector<std::string>& cells);
 
+/// Several labels in one cell, with semicolons between them: names of classes have spaces in them.
+std::string label_list(const std::vector<std::string>& labels);
+
 }  // namespace probedarts::cli

@@ -1,6 +1,5 @@
 #include "learn/evaluate.hpp"
 
-#include <map>
 #include <span>
 #include <utility>
 
@@ -45,16 +44,7 @@ void require_same_classes(const ModelCard& card, const data::Dataset& dataset,
   }
 }
 
-/// Groups as numbers; none unless every image has one.
-void take_group(const data::Sample& sample, std::map<std::string, std::int64_t>& numbers,
-                Predictions& predictions) {
-  const auto next = static_cast<std::int64_t>(numbers.size());
-  predictions.groups.push_back(numbers.try_emplace(sample.group, next).first->second);
-}
-
-/// What the data set says of the images that were predicted.
 void take_truth(const std::vector<const data::Sample*>& samples, Predictions& predictions) {
-  std::map<std::string, std::int64_t> numbers;
   for (const data::Sample* sample : samples) {
     if (predictions.labels == data::LabelKind::kSingle) {
       predictions.truth.push_back(sample->label);
@@ -62,15 +52,10 @@ void take_truth(const std::vector<const data::Sample*>& samples, Predictions& pr
       predictions.truth_table.insert(predictions.truth_table.end(), sample->labels.begin(),
                                      sample->labels.end());
     }
-    take_group(*sample, numbers, predictions);
+    predictions.group_names.push_back(sample->group);
   }
   if (predictions.labels == data::LabelKind::kSingle) {
     predictions.truth_table = one_hot(predictions.truth, predictions.classes);
-  }
-  predictions.group_count = numbers.size();
-  if (numbers.count("") != 0) {
-    predictions.groups.clear();
-    predictions.group_count = 0;
   }
 }
 
@@ -114,6 +99,12 @@ class Evaluator {
                                   dataset.root.string(), all.size(), data::name_of(split)));
     }
     take_truth(samples, result);
+    number_groups(result);
+    if (result.ungrouped != 0) {
+      print_line(
+          fmt::format("{} of {} images of split {} have no group; each counts as one of its own",
+                      result.ungrouped, samples.size(), data::name_of(split)));
+    }
     return result;
   }
 

@@ -68,7 +68,9 @@ struct Predictions {
   std::vector<std::int64_t> truth;        ///< single: [images]
   std::vector<std::uint8_t> truth_table;  ///< 0/1 [images, classes], for both kinds
   std::vector<std::int64_t> groups;       ///< [images], or empty when none is known
+  std::vector<std::string> group_names;   ///< [images], "" where it is not known
   std::size_t group_count = 0;
+  std::size_t ungrouped = 0;  ///< images without a group among others with: each one of its own
   /// Of the pass: looking for a cache and checking it, or reading and decoding the images, and the
   /// network's own work, which overlap.
   double seconds = 0.0;
@@ -89,7 +91,7 @@ struct Measure {
 /// All measures of predictions (docs/method.md, "Measures").
 struct Evaluation {
   int size_px = 0;
-  std::size_t images = 0, groups = 0;
+  std::size_t images = 0, groups = 0, ungrouped = 0;
   double images_per_second = 0.0;
   std::vector<Measure> measures;
   std::vector<double> auc;  ///< one-vs-rest, one a class
@@ -100,6 +102,10 @@ struct Evaluation {
   std::optional<ThresholdedReports> thresholded;
   std::vector<RocCurve> roc;  ///< one a class
 };
+
+/// Fills `groups`, `group_count` and `ungrouped` from `group_names`. An image without a name is a
+/// group of its own; where none has one, there are no groups.
+void number_groups(Predictions& predictions);
 
 /// Measures of predictions. \param thresholds  one a class for several labels, or empty: found
 /// here.

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "learn/evaluate.hpp"
 
@@ -114,6 +115,25 @@ std::span<const NamedStatistic> statistics_of(data::LabelKind labels) {
 
 }  // namespace
 
+void number_groups(Predictions& predictions) {
+  std::map<std::string, std::int64_t> numbers;
+  predictions.groups.clear();
+  predictions.ungrouped = 0;
+  std::int64_t next = 0;
+  for (const std::string& name : predictions.group_names) {
+    const auto [place, is_new] = numbers.try_emplace(name, next);
+    const bool own = is_new || name.empty();
+    predictions.groups.push_back(own ? next : place->second);
+    next += own ? 1 : 0;
+    predictions.ungrouped += name.empty() ? 1 : 0;
+  }
+  predictions.group_count = static_cast<std::size_t>(next);
+  if (predictions.ungrouped == predictions.group_names.size()) {
+    predictions.groups.clear();
+    predictions.group_count = predictions.ungrouped = 0;
+  }
+}
+
 std::vector<double> shares_right(const Predictions& predictions) {
   std::vector<double> shares(predictions.images());
   if (predictions.labels == data::LabelKind::kSingle) {
@@ -141,6 +161,7 @@ Evaluation measure_predictions(const Predictions& predictions,
   Evaluation result;
   result.images = predictions.images();
   result.groups = predictions.group_count;
+  result.ungrouped = predictions.ungrouped;
   result.images_per_second = static_cast<double>(result.images) / predictions.seconds;
   for (const NamedStatistic& statistic : statistics_of(predictions.labels)) {
     Measure measure{statistic.key, statistic.label, statistic.value(predictions), {}};

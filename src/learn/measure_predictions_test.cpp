@@ -48,6 +48,24 @@ const Measure& measure(const Evaluation& evaluation, const std::string& key) {
   throw std::out_of_range(key);
 }
 
+TEST(NumberGroups, MakesAnImageWithoutANameAGroupOfItsOwn) {
+  Predictions p;
+  p.group_names = {"", "b", "a", "", "b"};
+  number_groups(p);
+  EXPECT_EQ(p.groups, (std::vector<std::int64_t>{0, 1, 2, 3, 1}));
+  EXPECT_EQ(p.group_count, 4U);
+  EXPECT_EQ(p.ungrouped, 2U);
+}
+
+TEST(NumberGroups, FindsNoneWhereNoImageHasAName) {
+  Predictions p;
+  p.group_names = {"", ""};
+  number_groups(p);
+  EXPECT_TRUE(p.groups.empty());
+  EXPECT_EQ(p.group_count, 0U);
+  EXPECT_EQ(p.ungrouped, 0U);
+}
+
 TEST(MeasurePredictions, CountsWhatIsRightAndWhatIsNot) {
   const Evaluation e = measure_predictions(
       single({0.9F, 0.1F, 0.8F, 0.2F, 0.3F, 0.7F, 0.6F, 0.4F}, {0, 0, 1, 1}, 2), {}, replicates(0));

@@ -138,22 +138,24 @@ std::optional<TestImages> read_test_images(const std::filesystem::path& csv) {
     return std::nullopt;
   }
   TestImages images;
+  std::map<std::string, std::uint64_t> numbers;
+  std::uint64_t next = 0;
+  bool grouped = false;
   while (at < text.size()) {
     const std::vector<std::string> fields = next_record(text, at);
     double value = 0.0;
-    std::uint64_t number = 0;
-    if (fields.size() != head.size() || !reads(fields[*right], value) ||
-        (!fields[*group].empty() && !reads(fields[*group], number))) {
+    if (fields.size() != head.size() || !reads(fields[*right], value)) {
       throw UserError(
           fmt::format("study: '{}' is damaged; evaluate its training again", csv.string()));
     }
     images.names.push_back(fields[*image]);
     images.right.push_back(value);
-    if (!fields[*group].empty()) {
-      images.groups.push_back(number);
-    }
+    const std::string& name = fields[*group];
+    const auto [place, is_new] = numbers.try_emplace(name, next);
+    images.groups.push_back(is_new || name.empty() ? next++ : place->second);
+    grouped = grouped || !name.empty();
   }
-  if (images.groups.size() != images.names.size()) {
+  if (!grouped) {
     images.groups.clear();
   }
   return images;

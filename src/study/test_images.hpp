@@ -23,9 +23,9 @@ struct TestImages {
   std::vector<std::uint64_t> groups;  ///< patient or slide; empty when not known
 };
 
-/// Reads what `evaluate --predictions` wrote: its columns image, group and right.
-/// \returns nothing when the file is not there, or has no such columns.
-/// \throws UserError when it is damaged.
+/// Reads what `evaluate --predictions` wrote: its columns image, group and right. An image without
+/// a group among others with is a group of its own. \returns nothing when the file is not there, or
+/// has no such columns. \throws UserError when it is damaged.
 std::optional<TestImages> read_test_images(const std::filesystem::path& csv);
 
 /// Several trainings on the same images: the mean of each image.

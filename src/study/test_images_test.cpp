@@ -32,13 +32,20 @@ TEST(TestImages, AreReadFromPredictions) {
   ASSERT_TRUE(read);
   EXPECT_THAT(read->names, ::testing::ElementsAre("x, y.png", "z.png"));
   EXPECT_THAT(read->right, ::testing::ElementsAre(1.0, 0.25));
-  EXPECT_THAT(read->groups, ::testing::ElementsAre(3, 4));
+  EXPECT_THAT(read->groups, ::testing::ElementsAre(0, 1));
 }
 
-TEST(TestImages, HaveNoGroupsUnlessEachImageHasOne) {
+TEST(TestImages, HaveNoGroupsUnlessAnImageHasOne) {
   const ScratchFolder scratch;
-  const auto path = scratch.write("p.csv", "image,group,right\nx,3,1\ny,,0\n");
+  const auto path = scratch.write("p.csv", "image,group,right\nx,,1\ny,,0\n");
   EXPECT_TRUE(read_test_images(path)->groups.empty());
+}
+
+TEST(TestImages, AreGroupedByNameAndAloneWithoutOne) {
+  const ScratchFolder scratch;
+  const auto path = scratch.write(
+      "p.csv", "image,group,right\nu,,1\nv,patient 7,1\nw,3,1\nx,patient 7,0\ny,,0\n");
+  EXPECT_THAT(read_test_images(path)->groups, ::testing::ElementsAre(0, 1, 2, 1, 3));
 }
 
 TEST(TestImages, MayNotBeThere) {
