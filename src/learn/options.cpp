@@ -69,6 +69,19 @@ void validate(const DataOptions& options) {
   }
   check_range("size", options.size, 8, 4096);
   check_range("cutout", options.cutout, 0, options.size);
+  check_range("rotation", options.rotation, 0.0, 180.0);
+  check_range("shift", options.shift, 0.0, 1.0);
+  check_range("pad-crop", options.pad_crop, 0, options.size);
+  const DataOptions unchanged;
+  const auto refuse_idle = [&](const char* flag, bool changed, const char* recipe) {
+    if (changed && options.augment != recipe) {
+      throw UserError(fmt::format("--{}: changes nothing with --augment {}; it goes with {}", flag,
+                                  options.augment, recipe));
+    }
+  };
+  refuse_idle("rotation", options.rotation != unchanged.rotation, "pathology");
+  refuse_idle("shift", options.shift != unchanged.shift, "pathology");
+  refuse_idle("pad-crop", options.pad_crop != unchanged.pad_crop, "cifar");
 }
 
 void validate(const WeightOptions& options) {
@@ -121,10 +134,10 @@ data::Augmentation augmentation_of(const DataOptions& options) {
   augmentation.flip_horizontal = options.augment != "none";
   augmentation.flip_vertical = options.augment == "flips" || options.augment == "pathology";
   if (options.augment == "pathology") {
-    augmentation.max_rotation_degrees = 45.0;
-    augmentation.max_shift_share = 0.1;
+    augmentation.max_rotation_degrees = options.rotation;
+    augmentation.max_shift_share = options.shift;
   }
-  augmentation.pad_crop_px = options.augment == "cifar" ? 4 : 0;
+  augmentation.pad_crop_px = options.augment == "cifar" ? options.pad_crop : 0;
   augmentation.cutout_px = options.cutout;
   return augmentation;
 }

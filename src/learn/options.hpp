@@ -27,6 +27,9 @@ struct DataOptions {
   int size = 64;
   std::string normalize = "measured";
   std::string augment = "pathology";
+  double rotation = 45.0;  ///< of augment pathology, degrees
+  double shift = 0.1;      ///< of augment pathology, share of the side
+  int pad_crop = 4;        ///< of augment cifar, px
   int cutout = 0;
   bool skip_unreadable = false;
   std::string cache;
@@ -83,7 +86,10 @@ void visit_patch_options(Config& c, Visit& visit) {
 template <class Config, class Visit>
 void visit_augment_options(Config& c, Visit& visit) {
   visit("augment", c.augment,
-        "none, flips, pathology (flips, ±45 degrees, ±10 % shift), cifar (pad 4 and crop, flip)");
+        "none, flips, pathology (flips, rotation, shift), cifar (pad and crop, flip)");
+  visit("rotation", c.rotation, "augment pathology: largest angle either way, degrees");
+  visit("shift", c.shift, "augment pathology: largest shift either way, share of the side");
+  visit("pad-crop", c.pad_crop, "augment cifar: width of the black border before the crop, px");
   visit("cutout", c.cutout, "side of the square cut out of training patches, px");
 }
 

@@ -181,7 +181,8 @@ INSTANTIATE_TEST_SUITE_P(
                       Range{"gamma", 0, 1000}, Range{"step-size", 1, 100000}, Range{"order", 1, 2},
                       Range{"alpha-lr", 0, 1000}, Range{"alpha-weight-decay", 0, 1},
                       Range{"threads", 1, 1024}, Range{"loader-threads", 0, 1024},
-                      Range{"train-portion", 0.01, 0.99}),
+                      Range{"train-portion", 0.01, 0.99}, Range{"rotation", 0, 180},
+                      Range{"shift", 0, 1}),
     [](const auto& instance) {
       std::string name = instance.param.flag;
       std::replace(name.begin(), name.end(), '-', '_');
@@ -226,6 +227,32 @@ TEST(AugmentationOf, FollowsTheNameOfTheRecipe) {
   EXPECT_FALSE(of("cifar").flip_vertical);
   EXPECT_EQ(of("cifar").pad_crop_px, 4);
   EXPECT_EQ(of("none").cutout_px, 16);
+}
+
+TEST(AugmentationOf, GoesAsFarAsItIsTold) {
+  SearchConfig config = valid_config();
+  config.rotation = 10.0;
+  config.shift = 0.25;
+  EXPECT_NO_THROW(validate(config));
+  EXPECT_EQ(augmentation_of(config).max_rotation_degrees, 10.0);
+  EXPECT_EQ(augmentation_of(config).max_shift_share, 0.25);
+  SearchConfig cifar = valid_config();
+  cifar.augment = "cifar";
+  cifar.pad_crop = 2;
+  EXPECT_NO_THROW(validate(cifar));
+  EXPECT_EQ(augmentation_of(cifar).pad_crop_px, 2);
+}
+
+TEST(Validate, RefusesAnAugmentationThatItsRecipeHasNot) {
+  EXPECT_EQ(refusal([](SearchConfig& c) {
+              c.augment = "flips";
+              c.rotation = 10.0;
+            }),
+            "--rotation: changes nothing with --augment flips; it goes with pathology");
+  EXPECT_EQ(refusal([](SearchConfig& c) { c.pad_crop = 2; }),
+            "--pad-crop: changes nothing with --augment pathology; it goes with cifar");
+  EXPECT_EQ(refusal([](SearchConfig& c) { c.pad_crop = 65; }),
+            "--pad-crop: 65 is out of range; use 0 to 64");
 }
 
 TEST(AuxiliarySkip, FallsInALineToNothingInTheLastEpoch) {
