@@ -3,11 +3,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <opencv2/core.hpp>
+#include <opencv2/imgcodecs.hpp>
 
 #include "core/errors.hpp"
 #include "core/files.hpp"
 #include "data/csv.hpp"
 #include "data/dataset.hpp"
+#include "data/image.hpp"
 #include "support/scratch_folder.hpp"
 #include "support/shared_files.hpp"
 
@@ -78,6 +81,44 @@ class Prepare : public ::testing::Test {
   ScratchFolder scratch;
   PrepareOptions options;
 };
+
+/// A microscopy image of BACH's size as TIFF; red tells the column and blue the row, by eights.
+void write_bach_tiff(const fs::path& file) {
+  cv::Mat bgr(1536, 2048, CV_8UC3);
+  for (int y = 0; y < bgr.rows; ++y) {
+    for (int x = 0; x < bgr.cols; ++x) {
+      bgr.at<cv::Vec3b>(y, x) =
+          cv::Vec3b(static_cast<std::uint8_t>(y / 8), 90, static_cast<std::uint8_t>(x / 8));
+    }
+  }
+  std::vector<std::uint8_t> bytes;
+  ASSERT_TRUE(cv::imencode(".tiff", bgr, bytes));
+  fs::create_directories(file.parent_path());
+  write_file_atomically(file, {reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
+
+TEST_F(Prepare, CutsBachAtAResolutionInMicrometres) {
+  for (const char* name : {"Benign", "InSitu", "Invasive", "Normal"}) {
+    write_bach_tiff(options.source / name / (std::string(name) + "1.tif"));
+  }
+  options.release = "bach";
+  options.tile_px = 272;
+  options.mpp_um = 1.0;  // of 0.42: a tile covers 647.6 px of 2048 x 1536, three by two times
+  const PrepareReport report = run();
+  EXPECT_EQ(report.classes, (std::vector<std::string>{"Benign", "InSitu", "Invasive", "Normal"}));
+  EXPECT_EQ(report.train.sources, 4U);
+  EXPECT_EQ(report.train.tiles, 4U * 3 * 2);
+  EXPECT_EQ(open_dataset(scratch.path() / "out").train.size(), 24U);
+
+  options.mpp_um = 0.5;  // 323.8 px, six by four times
+  EXPECT_EQ(run("finer").train.tiles, 4U * 6 * 4);
+  const Dataset finer = open_dataset(scratch.path() / "finer");
+  const Image last = read_image(finer.train.back().file);
+  EXPECT_EQ(last.width, 272);
+  // The sixth tile of the fourth row has its middle at 5.5 and 3.5 times 323.8 px.
+  EXPECT_NEAR(last.at(136, 136)[0], 5.5 * 272 / 0.84 / 8, 1.0);
+  EXPECT_NEAR(last.at(136, 136)[2], 3.5 * 272 / 0.84 / 8, 1.0);
+}
 
 TEST_F(Prepare, CutsClassFoldersIntoTilesThatCanBeOpened) {
   image("tumor/a.png", placed(40, 50));
