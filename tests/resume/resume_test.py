@@ -18,23 +18,29 @@ import tempfile
 import time
 
 SMALL = ["--cells", "3", "--channels", "4", "--size", "32", "--batch", "8", "--epochs", "4"]
+PEER = ["--size", "32", "--batch", "8", "--epochs", "2", "--network", "mobilenet_v3_small"]
 OPTIONS = {"search": SMALL + ["--nodes", "1"],
            "train": SMALL + ["--genotype", "DARTS_ADP_N2", "--auxiliary", "--drop-path", "0.4", "--cutout", "8"]}
+OPTIONS["peer"] = PEER  # with dropout
+OPTIONS["runs"] = SMALL + ["--genotype", "DARTS_ADP_N2", "--runs", "2", "--epochs", "2"]
 ARTEFACT = {"search": ["genotype.json"], "train": ["checkpoint", "best.safetensors"]}
 
 
 class Runs:
-    def __init__(self, program, command, folder, extra):
-        self.program, self.command, self.folder, self.extra = program, command, folder, extra
+    """Runs of one kind on one data set. A call of several trainings is compared in its last one."""
+
+    def __init__(self, program, command, folder, extra, options=None, last=""):
+        self.program, self.command, self.folder, self.extra, self.last = program, command, folder, extra, last
+        self.options = OPTIONS[command] if options is None else options
         self.environment = dict(os.environ, XDG_CACHE_HOME=os.path.join(folder, "cache"))
 
     def start(self, run, threads="2"):
         path = os.path.join(self.folder, run)
-        if os.path.exists(os.path.join(path, "run.json")):
+        if os.path.exists(os.path.join(path, "runs.json" if self.last else "run.json")):
             arguments = [self.command, "--resume", path, "--threads", threads]
         else:  # killed before the run folder was complete: begin again
             arguments = [self.command, "--data", os.path.join(self.folder, "data"), "--out", path, "--threads", threads]
-            arguments += OPTIONS[self.command] + self.extra
+            arguments += self.options + self.extra
         return subprocess.Popen([self.program] + arguments, env=self.environment, stdout=subprocess.DEVNULL,
                                 stderr=subprocess.PIPE, text=True)
 
@@ -45,7 +51,7 @@ class Runs:
 
     def checkpoint(self, run):
         """Tensors and state of the last checkpoint."""
-        path = os.path.join(self.folder, run)
+        path = os.path.join(self.folder, run, self.last)
         with open(os.path.join(path, "checkpoint", "last.safetensors"), "rb") as file:
             checkpoint = file.read()
         size = int.from_bytes(checkpoint[:8], "little")
@@ -95,6 +101,56 @@ def kill_and_resume(runs, run, kills, duration, dice):
     return killed
 
 
+def killed_midway(runs, begun, what):
+    """Kills a run once `begun` is there in its folder, and goes on: the same bits as without."""
+    runs.finish("whole")
+    process = runs.start("killed")
+    deadline = time.monotonic() + 120
+    while not os.path.exists(os.path.join(runs.folder, "killed", *begun)):
+        assert time.monotonic() < deadline and process.poll() is None, f"{what}: never got to {begun}"
+        time.sleep(0.002)
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, f"{what}: ended before it was killed"
+    runs.finish("killed")
+    compare(runs.outcome("whole"), runs.outcome("killed"), what)
+    print(f"{what}: same bits after a kill")
+
+
+def multi_label_folder(folder):
+    """The synthetic images with two labels each, drawn from their names."""
+    lines = ["file,split,even,third"]
+    for split in ("train", "valid", "test"):
+        for name in sorted(os.listdir(os.path.join(folder, "data", "images", split))):
+            number = int(name.split(".")[0])
+            lines.append(f"images/{split}/{name},{split},{int(number % 2 == 0)},{int(number % 3 == 0)}")
+    with open(os.path.join(folder, "data", "labels.csv"), "w", encoding="utf-8") as file:
+        file.write("\n".join(lines) + "\n")
+
+
+def special_trainings(program):
+    """A peer with dropout on several labels, and the second of two trainings of one call."""
+    with tempfile.TemporaryDirectory() as folder:
+        synthesise(program, folder)
+        runs = Runs(program, "train", folder, [], OPTIONS["runs"], "run-2")
+        killed_midway(runs, ["run-2", "checkpoint", "best.safetensors"], "--runs 2, killed in the second")
+        summaries = []
+        for run in ("whole", "killed"):
+            with open(os.path.join(folder, run, "summary.json"), "rb") as file:
+                summaries.append(file.read())
+        assert summaries[0] == summaries[1], f"--runs 2: the summaries differ: {summaries}"
+    with tempfile.TemporaryDirectory() as folder:
+        synthesise(program, folder)
+        multi_label_folder(folder)
+        runs = Runs(program, "train", folder, [], OPTIONS["peer"])
+        killed_midway(runs, ["checkpoint", "best.safetensors"], "mobilenet_v3_small with dropout, several labels")
+
+
+def synthesise(program, folder):
+    subprocess.run([program, "data", "synth", os.path.join(folder, "data"), "--size", "32", "--train", "96", "--valid", "16",
+                    "--test", "16"], check=True, capture_output=True)
+
+
 def polite_stops(runs, run, duration):
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
         process = runs.start(run)
@@ -113,11 +169,15 @@ def polite_stops(runs, run, duration):
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--program", required=True)
-    options.add_argument("--command", choices=sorted(OPTIONS), default="search")
+    options.add_argument("--command", choices=["search", "train"], default="search")
     options.add_argument("--kills", type=int, default=20)
     options.add_argument("--only", choices=["fused", "composed"], help="executor; default: both, the slower one with a fifth of the kills")
     options.add_argument("--seed", type=int, default=1)
+    options.add_argument("--special", action="store_true", help="only a peer with dropout, several labels, and --runs")
     arguments = options.parse_args()
+    if arguments.special:
+        special_trainings(os.path.abspath(arguments.program))
+        return 0
     dice = random.Random(arguments.seed)
     searching = arguments.command == "search"
     cases = [("fused", "adas", []), ("fused", "sgd", []), ("composed", "adas", ["--gumbel", "1"] if searching else [])]
@@ -127,8 +187,7 @@ def main():
         if arguments.only not in (None, executor):
             continue
         with tempfile.TemporaryDirectory() as folder:
-            subprocess.run([arguments.program, "data", "synth", os.path.join(folder, "data"), "--size", "32",
-                            "--train", "96", "--valid", "16", "--test", "16"], check=True, capture_output=True)
+            synthesise(arguments.program, folder)
             extra = ["--optimizer", optimizer, "--lr", "0.1", "--executor", executor, *more]
             if searching:
                 extra += ["--order", "2" if optimizer == "sgd" else "1"]
