@@ -65,7 +65,8 @@ std::uint8_t to_byte(int sum) {
 Image resize_rows(const Image& src, int width) {
   const std::vector<Taps> all = bicubic_taps(src.width, width);
   Image dst{src.height, width, {}};
-  dst.rgb.reserve(3 * static_cast<std::size_t>(src.height) * static_cast<std::size_t>(width));
+  dst.rgb.resize(3 * static_cast<std::size_t>(src.height) * static_cast<std::size_t>(width));
+  std::uint8_t* out = dst.rgb.data();
   for (int y = 0; y < src.height; ++y) {
     for (const Taps& taps : all) {
       int sum[3] = {1 << (kFractionBits - 1), 1 << (kFractionBits - 1), 1 << (kFractionBits - 1)};
@@ -76,7 +77,9 @@ Image resize_rows(const Image& src, int width) {
         sum[2] += weight * pixel[2];
         pixel += 3;
       }
-      dst.rgb.insert(dst.rgb.end(), {to_byte(sum[0]), to_byte(sum[1]), to_byte(sum[2])});
+      for (const int of_channel : sum) {
+        *out++ = to_byte(of_channel);
+      }
     }
   }
   return dst;
@@ -86,7 +89,8 @@ Image resize_columns(const Image& src, int height) {
   const std::vector<Taps> all = bicubic_taps(src.height, height);
   const std::size_t row = 3 * static_cast<std::size_t>(src.width);
   Image dst{height, src.width, {}};
-  dst.rgb.reserve(row * static_cast<std::size_t>(height));
+  dst.rgb.resize(row * static_cast<std::size_t>(height));
+  std::uint8_t* out = dst.rgb.data();
   std::vector<int> sums(row);
   for (const Taps& taps : all) {
     std::fill(sums.begin(), sums.end(), 1 << (kFractionBits - 1));
@@ -97,7 +101,7 @@ Image resize_columns(const Image& src, int height) {
       }
       pixels += row;
     }
-    std::transform(sums.begin(), sums.end(), std::back_inserter(dst.rgb), to_byte);
+    out = std::transform(sums.begin(), sums.end(), out, to_byte);
   }
   return dst;
 }
