@@ -63,7 +63,7 @@ class Runs:
         return tensors, state
 
     def outcome(self, run):
-        path = os.path.join(self.folder, run)
+        path = os.path.join(self.folder, run, self.last)
         tensors, state = self.checkpoint(run)
         lines = []
         with open(os.path.join(path, "epochs.jsonl"), encoding="utf-8") as file:
