@@ -214,30 +214,49 @@ class Artist {
     }
   }
 
+  struct FoundCell {
+    std::string genotype;
+    std::string how;  ///< it was found, for the caption
+  };
+
+  /// The cell that `select` chose; before that the one of the search with the least error.
+  std::optional<FoundCell> cell_of(const Row& row) const {
+    if (row.select) {
+      const json choice = result_of(progress_, *row.select);
+      if (choice.is_object()) {
+        return FoundCell{choice.at("genotype").get<std::string>(),
+                         fmt::format("that phase select chose (seed {})",
+                                     choice.at("seed").get<std::uint64_t>())};
+      }
+    }
+    std::optional<double> least;
+    FoundCell found;
+    for (const std::size_t task : row.searches) {
+      const json result = result_of(progress_, task);
+      if (result.is_object() && result.contains("genotype_text") &&
+          result.contains("valid_error") && result["valid_error"].is_number() &&
+          (!least || result["valid_error"].get<double>() < *least)) {
+        least = result["valid_error"].get<double>();
+        found = {result["genotype_text"].get<std::string>(),
+                 fmt::format("of the search with the least validation error (seed {}){}",
+                             plan_.tasks[task].seed, row.select ? "; none is chosen yet" : "")};
+      }
+    }
+    return least ? std::optional(found) : std::nullopt;
+  }
+
   void draw_cells() {
     for (std::size_t r = 0; r < plan_.rows.size(); ++r) {
-      std::optional<double> least;
-      std::string text;
-      std::vector<std::size_t> tasks = plan_.rows[r].searches;
-      for (const std::size_t task : tasks) {
-        const json result = result_of(progress_, task);
-        if (result.is_object() && result.contains("genotype_text") &&
-            result.contains("valid_error") && result["valid_error"].is_number() &&
-            (!least || result["valid_error"].get<double>() < *least)) {
-          least = result["valid_error"].get<double>();
-          text = result["genotype_text"].get<std::string>();
-        }
-      }
-      if (!least) {
+      const auto cell = cell_of(plan_.rows[r]);
+      if (!cell) {
         continue;
       }
-      const space::Genotype genotype = space::parse_genotype(text);
+      const space::Genotype genotype = space::parse_genotype(cell->genotype);
       for (const auto kind : {space::CellKind::kNormal, space::CellKind::kReduce}) {
         const std::string word = kind == space::CellKind::kNormal ? "normal" : "reduction";
         figures_.drawn.push_back(
             {fmt::format("figure-6-row{}-{}", r + 1, word),
-             fmt::format("{}: {} cell of the search with the least validation error.",
-                         plan_.rows[r].name, word),
+             fmt::format("{}: {} cell {}.", plan_.rows[r].name, word, cell->how),
              space::draw_cell_svg(genotype.of(kind), kind, {}), std::nullopt});
       }
     }

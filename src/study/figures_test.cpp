@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -101,6 +102,37 @@ TEST_F(StudyFigures, DrawCellsFromRecordsAndCountFoldersThatAreGone) {
   EXPECT_THAT(page, ::testing::HasSubstr("<td>75.00 (1 run)</td>"));
   EXPECT_THAT(page,
               ::testing::HasSubstr("1 finished search is not drawn: the run folder is gone."));
+}
+
+TEST_F(StudyFigures, DrawTheCellThatSelectChoseNotTheOneOfTheLeastSearchError) {
+  const auto cell = [](const char* primitive) {
+    return fmt::format(
+        "Genotype(normal=[('{0}', 0), ('skip_connect', 1)], normal_concat=range(2, 3), "
+        "reduce=[('{0}', 0), ('skip_connect', 1)], reduce_concat=range(2, 3))",
+        primitive);
+  };
+  const Plan plan = make_plan(parse_study(
+      "phases = [\"search\", \"quick\", \"select\"]\nseeds = [1, 2]\n[grid]\ndata = \"d\"\n",
+      "s.toml", kKnown));
+  Progress progress{std::vector<TaskState>(5, TaskState::kDone), std::vector<Record>(5)};
+  const Row& row = plan.rows.front();
+  progress.records[row.searches[0]].result =
+      fmt::format("{{\"valid_error\": 0.1, \"genotype_text\": \"{}\"}}", cell("dil_conv_5x5"));
+  progress.records[row.searches[1]].result =
+      fmt::format("{{\"valid_error\": 0.2, \"genotype_text\": \"{}\"}}", cell("sep_conv_3x3"));
+  progress.records[*row.select].result =
+      fmt::format("{{\"genotype\": \"{}\", \"seed\": 2}}", cell("sep_conv_3x3"));
+  const Figure chosen = draw_figures(plan, progress, {folder_, {}}).drawn.at(0);
+  EXPECT_EQ(chosen.caption, row.name + ": normal cell that phase select chose (seed 2).");
+  EXPECT_THAT(chosen.svg, ::testing::HasSubstr("sep 3"));
+  EXPECT_THAT(chosen.svg, ::testing::Not(::testing::HasSubstr("dil 5")));
+
+  progress.states[*row.select] = TaskState::kWaiting;
+  const Figure least = draw_figures(plan, progress, {folder_, {}}).drawn.at(0);
+  EXPECT_EQ(least.caption, row.name +
+                               ": normal cell of the search with the least validation error (seed "
+                               "1); none is chosen yet.");
+  EXPECT_THAT(least.svg, ::testing::HasSubstr("dil 5"));
 }
 
 }  // namespace
