@@ -10,7 +10,7 @@
 #include "core/files.hpp"
 #include "space/draw_cell.hpp"
 #include "study/statistics.hpp"
-#include "study/tables.hpp"
+#include "study/task_results.hpp"
 
 namespace probedarts::study {
 namespace {

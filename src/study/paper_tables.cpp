@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include "core/escape.hpp"
-#include "study/tables.hpp"
+#include "study/task_results.hpp"
 
 namespace probedarts::study {
 namespace {

@@ -123,14 +123,9 @@ std::string all_sentences(const Findings& findings) {
 }
 
 std::string predictions(const Findings& findings) {
-  const auto number = [](const std::optional<double>& value) {
-    return value ? fmt::format("{:.2f}", *value) : std::string("undefined (one side is constant)");
-  };
   std::string items;
-  for (const Prediction& p : findings.predictions) {
-    items +=
-        fmt::format("<li>{} and {}, {} cells: Kendall's tau-b {}, Spearman's rho {}.</li>\n",
-                    escape_html(p.from), escape_html(p.to), p.cells, number(p.tau), number(p.rho));
+  for (const Prediction& prediction : findings.predictions) {
+    items += fmt::format("<li>{}</li>\n", escape_html(sentence_of(prediction)));
   }
   return items.empty() ? "" : "<ul>\n" + items + "</ul>\n";
 }

@@ -5,32 +5,14 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
 
 #include "core/escape.hpp"
+#include "study/task_results.hpp"
 
 namespace probedarts::study {
 namespace {
 
-using nlohmann::json;
-
 constexpr std::uint64_t kBootstrapSeed = 1;
-
-/// The number under this key of what a task printed, where it ended well and has one.
-std::optional<double> printed(const Progress& progress, std::size_t task, const char* key) {
-  if (progress.states[task] != TaskState::kDone) {
-    return std::nullopt;
-  }
-  const json result = json::parse(progress.records[task].result, nullptr, false);
-  return result.is_object() && result.contains(key) && result[key].is_number()
-             ? std::optional(result[key].get<double>())
-             : std::nullopt;
-}
-
-std::optional<double> accuracy(const Progress& progress, std::size_t task, const char* error_key) {
-  const auto error = printed(progress, task, error_key);
-  return error ? std::optional(1.0 - *error) : std::nullopt;
-}
 
 ScoredRow score(const Row& row, const Plan& plan, const std::vector<std::size_t>& tasks,
                 const auto& measure) {
@@ -86,13 +68,13 @@ class Measurer {
         [](const Row& row) {
           return MeasuringTasks{row.searches, row.point.data};
         },
-        [&](std::size_t task) { return accuracy(progress_, task, "valid_error"); });
+        [&](std::size_t task) { return validation_accuracy(progress_, task, "valid_error"); });
     add(
         "quick validation accuracy",
         [](const Row& row) {
           return MeasuringTasks{row.quicks, row.point.data};
         },
-        [&](std::size_t task) { return accuracy(progress_, task, "best_error"); });
+        [&](std::size_t task) { return validation_accuracy(progress_, task, "best_error"); });
     for (const std::string& test : tests()) {
       const auto tasks_of = [&](const Row& row) {
         for (const Row::Trained& trained : row.trained) {
@@ -161,40 +143,6 @@ class Measurer {
   const std::optional<StudyFolder>& folder_;
   Findings& findings_;
 };
-
-std::vector<Prediction> predict_all(const Plan& plan, const Progress& progress) {
-  std::vector<double> search, quick_of_search, quick, final;
-  for (const Row& row : plan.rows) {
-    for (std::size_t i = 0; i < std::min(row.searches.size(), row.quicks.size()); ++i) {
-      const auto x = accuracy(progress, row.searches[i], "valid_error");
-      const auto y = accuracy(progress, row.quicks[i], "best_error");
-      if (x && y) {
-        search.push_back(*x);
-        quick_of_search.push_back(*y);
-      }
-    }
-    if (!row.select || row.trained.empty() || row.trained[0].phase != Phase::kFinal) {
-      continue;
-    }
-    const ScoredRow tests = score(row, plan, row.trained[0].evaluations,
-                                  [&](std::size_t task) { return test_accuracy(progress, task); });
-    const auto x = accuracy(progress, *row.select, "valid_error");
-    if (x && !tests.scores.empty()) {
-      quick.push_back(*x);
-      final.push_back(mean_and_sd(tests.scores).mean);
-    }
-  }
-  std::vector<Prediction> all;
-  const auto add = [&](const char* from, const char* to, const std::vector<double>& x,
-                       const std::vector<double>& y) {
-    if (!x.empty()) {
-      all.push_back({from, to, x.size(), kendall_tau_b(x, y), spearman(x, y)});
-    }
-  };
-  add("search validation accuracy", "quick validation accuracy", search, quick_of_search);
-  add("quick validation accuracy of the cell chosen", "mean test accuracy", quick, final);
-  return all;
-}
 
 std::string cell_text(const ScoredRow& row, TableFormat format) {
   const MeanSd seen = mean_and_sd(row.scores);
@@ -279,10 +227,6 @@ std::string markdown_table(const Findings& findings) {
   return text;
 }
 
-std::string coefficient(const std::optional<double>& value) {
-  return value ? fmt::format("{:.2f}", *value) : "undefined (one side is constant)";
-}
-
 std::string sentences(const std::string& head, const Findings& findings, std::size_t measure,
                       const std::vector<Comparison>& all) {
   std::string text = all.empty() ? "" : fmt::format("\n## {}\n\n", head);
@@ -339,25 +283,13 @@ std::string render_markdown(const Findings& findings) {
   if (!findings.predictions.empty()) {
     text += "\n## Does one foretell the other?\n\n";
   }
-  for (const Prediction& p : findings.predictions) {
-    text += fmt::format("- {} and {}, {} cells: Kendall's tau-b {}, Spearman's rho {}.\n", p.from,
-                        p.to, p.cells, coefficient(p.tau), coefficient(p.rho));
+  for (const Prediction& prediction : findings.predictions) {
+    text += fmt::format("- {}\n", escaped(sentence_of(prediction), TableFormat::kMarkdown));
   }
   return text;
 }
 
 }  // namespace
-
-std::optional<double> test_accuracy(const Progress& progress, std::size_t task) {
-  if (progress.states[task] != TaskState::kDone) {
-    return std::nullopt;
-  }
-  const json result = json::parse(progress.records[task].result, nullptr, false);
-  const json::json_pointer place("/evaluations/0/measures/accuracy/value");
-  return result.contains(place) && result[place].is_number()
-             ? std::optional(result[place].get<double>())
-             : std::nullopt;
-}
 
 Findings read_findings(const std::string& name, const Plan& plan, const Progress& progress,
                        const CompareOptions& options, const std::optional<StudyFolder>& folder) {

@@ -7,6 +7,7 @@
 
 #include "study/comparison.hpp"
 #include "study/plan.hpp"
+#include "study/predictions.hpp"
 #include "study/run_study.hpp"
 #include "study/table_text.hpp"
 #include "study/test_images.hpp"
@@ -21,17 +22,6 @@ struct Measured {
   std::vector<std::string> data;  ///< of each row: the data set it was measured on
   std::vector<std::optional<ImageScore>> images;  ///< of each row, over its test images
 };
-
-/// Does the order in one measure foretell that in another?
-struct Prediction {
-  std::string from, to;
-  std::size_t cells = 0;
-  std::optional<double> tau, rho;  ///< Kendall's tau-b, Spearman's rho
-};
-
-/// Accuracy, 0..1, that `evaluate --json` printed for its only size; nothing before the task is
-/// done.
-std::optional<double> test_accuracy(const Progress& progress, std::size_t task);
 
 struct Findings {
   std::string study;

@@ -124,24 +124,5 @@ TEST(Tables, CompareRowsOnTheSameTestImages) {
               ::testing::HasSubstr("resnet18,test accuracy,1,1.000000,,,,20,,1.000000,1.000000\n"));
 }
 
-TEST(Tables, CorrelateSearchWithQuickTraining) {
-  const Plan plan = make_plan(
-      parse_study("phases = [\"search\", \"quick\"]\nseeds = [1, 2, 3]\n[grid]\ndata = \"d\"\n",
-                  "s.toml", kKnown));
-  Progress progress{std::vector<TaskState>(6, TaskState::kDone), std::vector<Record>(6)};
-  const char* search[] = {"0.1", "0.2", "0.3"};
-  const char* quick[] = {"0.3", "0.1", "0.4"};
-  for (std::size_t i = 0; i < 3; ++i) {
-    progress.records[plan.rows[0].searches[i]].result =
-        std::string("{\"valid_error\": ") + search[i] + "}";
-    progress.records[plan.rows[0].quicks[i]].result =
-        std::string("{\"best_error\": ") + quick[i] + "}";
-  }
-  const Findings findings = read_findings("s", plan, progress, {});
-  ASSERT_EQ(findings.predictions.size(), 1U);
-  EXPECT_NEAR(findings.predictions[0].tau.value(), 1.0 / 3.0, 1e-15);  // 2 pairs agree, 1 does not
-  EXPECT_NEAR(findings.predictions[0].rho.value(), 0.5, 1e-15);  // 1 - 6 (1 + 1) / (3 (9 - 1))
-}
-
 }  // namespace
 }  // namespace probedarts::study

@@ -1,0 +1,135 @@
+#include "study/predictions.hpp"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "core/mean_and_sd.hpp"
+#include "study/task_results.hpp"
+
+namespace probedarts::study {
+namespace {
+
+constexpr std::uint64_t kSeed = 1;
+
+/// A cell on its way through the phases.
+struct FollowedCell {
+  std::size_t row = 0;
+  std::optional<double> search, quick, test;  ///< accuracies, 0..1
+};
+
+/// Which of a row's candidates its choice took.
+std::optional<std::size_t> chosen_candidate(const Row& row, const Plan& plan,
+                                            const Progress& progress) {
+  if (!row.select || progress.states[*row.select] != TaskState::kDone) {
+    return std::nullopt;
+  }
+  const auto choice = nlohmann::json::parse(progress.records[*row.select].result, nullptr, false);
+  for (std::size_t i = 0; i < row.quicks.size(); ++i) {
+    if (choice.is_object() && choice.value("from", "") == plan.tasks[row.quicks[i]].id) {
+      return i;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<double> mean_test_accuracy(const Row& row, const Progress& progress) {
+  std::vector<double> scores;
+  if (!row.trained.empty() && row.trained[0].phase == Phase::kFinal) {
+    for (const std::size_t task : row.trained[0].evaluations) {
+      if (const auto accuracy = test_accuracy(progress, task)) {
+        scores.push_back(*accuracy);
+      }
+    }
+  }
+  return scores.empty() ? std::nullopt : std::optional(mean_and_sd(scores).mean);
+}
+
+/// All candidates of all rows; those that were chosen have a test.
+std::vector<FollowedCell> follow_cells(const Plan& plan, const Progress& progress) {
+  std::vector<FollowedCell> cells;
+  for (std::size_t r = 0; r < plan.rows.size(); ++r) {
+    const Row& row = plan.rows[r];
+    const auto chosen = chosen_candidate(row, plan, progress);
+    for (std::size_t i = 0; i < row.quicks.size(); ++i) {
+      FollowedCell cell{r, {}, validation_accuracy(progress, row.quicks[i], "best_error"), {}};
+      if (i < row.searches.size()) {
+        cell.search = validation_accuracy(progress, row.searches[i], "valid_error");
+      }
+      if (chosen == i) {
+        cell.test = mean_test_accuracy(row, progress);
+      }
+      cells.push_back(cell);
+    }
+  }
+  return cells;
+}
+
+class Predictor {
+ public:
+  Predictor(const Plan& plan, const Progress& progress)
+      : plan_(plan), cells_(follow_cells(plan, progress)) {}
+
+  std::vector<Prediction> all() {
+    using Cell = FollowedCell;
+    add("search validation accuracy", "quick validation accuracy", &Cell::search, &Cell::quick);
+    add("search validation accuracy of the cell chosen", "mean test accuracy", &Cell::search,
+        &Cell::test);
+    add("quick validation accuracy of the cell chosen", "mean test accuracy", &Cell::quick,
+        &Cell::test);
+    return std::move(all_);
+  }
+
+ private:
+  /// Cells of one data set and image size have one number.
+  std::size_t stratum_of(const FollowedCell& cell) {
+    const GridPoint& point = plan_.rows[cell.row].point;
+    return strata_.try_emplace({point.data, point.size}, strata_.size()).first->second;
+  }
+
+  void add(const char* from, const char* to, std::optional<double> FollowedCell::*x,
+           std::optional<double> FollowedCell::*y) {
+    std::vector<RankPoint> points;
+    for (const FollowedCell& cell : cells_) {
+      if (cell.*x && cell.*y) {
+        points.push_back({*(cell.*x), *(cell.*y), stratum_of(cell)});
+      }
+    }
+    const RankCorrelation found = correlate_ranks(points, kSeed);
+    if (found.points > 0) {
+      all_.push_back({from, to, found});
+    }
+  }
+
+  const Plan& plan_;
+  std::vector<FollowedCell> cells_;
+  std::map<std::pair<std::string, std::string>, std::size_t> strata_;
+  std::vector<Prediction> all_;
+};
+
+}  // namespace
+
+std::vector<Prediction> predict_all(const Plan& plan, const Progress& progress) {
+  return Predictor(plan, progress).all();
+}
+
+std::string sentence_of(const Prediction& prediction) {
+  const RankCorrelation& found = prediction.found;
+  const std::string what = fmt::format(
+      "{} and {}, {} cells{}: ", prediction.from, prediction.to, found.points,
+      found.strata > 1 ? fmt::format(" within {} data sets or image sizes", found.strata) : "");
+  if (!found.tau) {
+    return what + "no rank correlation, since one side is constant.";
+  }
+  const std::string interval = found.tau_interval
+                                   ? fmt::format(" (95 % interval {:.2f} to {:.2f})",
+                                                 found.tau_interval->low, found.tau_interval->high)
+                                   : "";
+  return what + fmt::format("Kendall's tau-b {:.2f}{}, Spearman's rho {:.2f}, p = {:.3g}.",
+                            *found.tau, interval, *found.rho, *found.p);
+}
+
+}  // namespace probedarts::study
