@@ -19,6 +19,7 @@ constexpr std::uint64_t kSeed = 1;
 struct FollowedCell {
   std::size_t row = 0;
   std::optional<double> search, quick, test;  ///< accuracies, 0..1
+  SearchProbes probes = {};
 };
 
 /// Which of a row's candidates its choice took.
@@ -49,7 +50,8 @@ std::optional<double> mean_test_accuracy(const Row& row, const Progress& progres
 }
 
 /// All candidates of all rows; those that were chosen have a test.
-std::vector<FollowedCell> follow_cells(const Plan& plan, const Progress& progress) {
+std::vector<FollowedCell> follow_cells(const Plan& plan, const Progress& progress,
+                                       const std::vector<std::vector<SearchProbes>>& probes) {
   std::vector<FollowedCell> cells;
   for (std::size_t r = 0; r < plan.rows.size(); ++r) {
     const Row& row = plan.rows[r];
@@ -58,6 +60,7 @@ std::vector<FollowedCell> follow_cells(const Plan& plan, const Progress& progres
       FollowedCell cell{r, {}, validation_accuracy(progress, row.quicks[i], "best_error"), {}};
       if (i < row.searches.size()) {
         cell.search = validation_accuracy(progress, row.searches[i], "valid_error");
+        cell.probes = probes.empty() ? SearchProbes{} : probes.at(r).at(i);
       }
       if (chosen == i) {
         cell.test = mean_test_accuracy(row, progress);
@@ -70,16 +73,26 @@ std::vector<FollowedCell> follow_cells(const Plan& plan, const Progress& progres
 
 class Predictor {
  public:
-  Predictor(const Plan& plan, const Progress& progress)
-      : plan_(plan), cells_(follow_cells(plan, progress)) {}
+  Predictor(const Plan& plan, const Progress& progress,
+            const std::vector<std::vector<SearchProbes>>& probes)
+      : plan_(plan), cells_(follow_cells(plan, progress, probes)) {}
 
   std::vector<Prediction> all() {
-    using Cell = FollowedCell;
-    add("search validation accuracy", "quick validation accuracy", &Cell::search, &Cell::quick);
-    add("search validation accuracy of the cell chosen", "mean test accuracy", &Cell::search,
-        &Cell::test);
-    add("quick validation accuracy of the cell chosen", "mean test accuracy", &Cell::quick,
-        &Cell::test);
+    const auto search = [](const FollowedCell& cell) { return cell.search; };
+    const auto quick = [](const FollowedCell& cell) { return cell.quick; };
+    const auto test = [](const FollowedCell& cell) { return cell.test; };
+    const std::string of_chosen = " of the cell chosen";
+    const std::string accuracy = "search validation accuracy";
+    const std::string quick_accuracy = "quick validation accuracy";
+    add(accuracy, quick_accuracy, search, quick);
+    add(accuracy + of_chosen, "mean test accuracy", search, test);
+    add(quick_accuracy + of_chosen, "mean test accuracy", quick, test);
+    for (std::size_t p = 0; p < kSearchProbes.size(); ++p) {
+      const auto probe = [p](const FollowedCell& cell) { return cell.probes[p]; };
+      const std::string name = std::string(kSearchProbes[p]) + " of the search";
+      add(name, quick_accuracy, probe, quick);
+      add(name + " of the cell chosen", "mean test accuracy", probe, test);
+    }
     return std::move(all_);
   }
 
@@ -90,12 +103,13 @@ class Predictor {
     return strata_.try_emplace({point.data, point.size}, strata_.size()).first->second;
   }
 
-  void add(const char* from, const char* to, std::optional<double> FollowedCell::*x,
-           std::optional<double> FollowedCell::*y) {
+  void add(const std::string& from, const std::string& to, const auto& x_of, const auto& y_of) {
     std::vector<RankPoint> points;
     for (const FollowedCell& cell : cells_) {
-      if (cell.*x && cell.*y) {
-        points.push_back({*(cell.*x), *(cell.*y), stratum_of(cell)});
+      const std::optional<double> x = x_of(cell);
+      const std::optional<double> y = y_of(cell);
+      if (x && y) {
+        points.push_back({*x, *y, stratum_of(cell)});
       }
     }
     const RankCorrelation found = correlate_ranks(points, kSeed);
@@ -112,8 +126,9 @@ class Predictor {
 
 }  // namespace
 
-std::vector<Prediction> predict_all(const Plan& plan, const Progress& progress) {
-  return Predictor(plan, progress).all();
+std::vector<Prediction> predict_all(const Plan& plan, const Progress& progress,
+                                    const std::vector<std::vector<SearchProbes>>& probes) {
+  return Predictor(plan, progress, probes).all();
 }
 
 std::string sentence_of(const Prediction& prediction) {

@@ -83,6 +83,27 @@ TEST(Predictions, FollowTheCellThatWasChosenToItsTest) {
             "Kendall's tau-b -1.00, Spearman's rho -1.00, p = 0.333.");
 }
 
+TEST(Predictions, CompareWhatProbesForetellAndLeaveOutThoseAbsent) {
+  const Plan plan = plan_of("[\"search\", \"quick\"]", "[grid]\ndata = \"d\"\n");
+  Progress progress = done(plan);
+  for (std::size_t i = 0; i < 3; ++i) {
+    set_error(progress, plan.rows[0].quicks[i], "best_error", 0.1 * static_cast<double>(i));
+  }
+  const std::optional<double> no = std::nullopt;
+  const std::vector<Prediction> all = predict_all(
+      plan, progress, {{{0.1, 3.0, no, no, 0.5}, {0.2, 2.0, no, no, 0.5}, {0.3, no, no, no, 0.5}}});
+  ASSERT_EQ(all.size(), 3U);
+  EXPECT_EQ(sentence_of(all[0]),
+            "mean stable rank of the search and quick validation accuracy, 3 cells: Kendall's "
+            "tau-b -1.00, Spearman's rho -1.00, p = 0.333.");
+  EXPECT_EQ(sentence_of(all[1]),
+            "largest eigenvalue of the search and quick validation accuracy, 2 cells: Kendall's "
+            "tau-b 1.00, Spearman's rho 1.00, p = 1.");
+  EXPECT_EQ(sentence_of(all[2]),
+            "share without parameters of the search and quick validation accuracy, 3 cells: no "
+            "rank correlation, since one side is constant.");
+}
+
 TEST(Predictions, SayThatAConstantSideHasNoOrderAndNothingOfASingleCell) {
   const Plan plan = plan_of("[\"search\", \"quick\"]", "[grid]\ndata = \"d\"\n");
   Progress progress = done(plan);

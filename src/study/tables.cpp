@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "core/escape.hpp"
+#include "study/findings_tables.hpp"
 #include "study/task_results.hpp"
 
 namespace probedarts::study {
@@ -262,6 +263,29 @@ std::string image_table(const Measured& measured) {
                             escaped(measured.name, TableFormat::kMarkdown), text);
 }
 
+/// What the probes said at the end of the searches, a column each.
+std::string probe_columns(const Findings& findings) {
+  const std::vector<std::size_t> recorded = recorded_probes(findings);
+  TextTable table{{""}, {}};
+  std::string text;
+  for (const std::size_t probe : recorded) {
+    table.head.emplace_back(kSearchProbes[probe]);
+  }
+  for (std::size_t row = 0; row < findings.probes.size(); ++row) {
+    if (findings.probes[row].empty()) {
+      continue;  // not searched
+    }
+    table.lines.push_back({findings.rows[row]});
+    for (const std::size_t probe : recorded) {
+      table.lines.back().push_back(probe_text(probe_of(findings, row, probe)));
+    }
+  }
+  return recorded.empty() ? ""
+                          : "\n## What the probes said at the end of the searches\n\n" +
+                                render(table, TableFormat::kMarkdown) +
+                                "\nMean over searches, plus or minus one standard deviation.\n";
+}
+
 std::string render_markdown(const Findings& findings) {
   std::string text = fmt::format("# {}\n\n", escaped(findings.study, TableFormat::kMarkdown));
   if (findings.left > 0) {
@@ -280,6 +304,7 @@ std::string render_markdown(const Findings& findings) {
     text += sentences("Comparisons on the same test images: " + name, findings, m,
                       findings.image_comparisons[m]);
   }
+  text += probe_columns(findings);
   if (!findings.predictions.empty()) {
     text += "\n## Does one foretell the other?\n\n";
   }
@@ -296,7 +321,13 @@ Findings read_findings(const std::string& name, const Plan& plan, const Progress
   Findings findings;
   findings.study = name;
   Measurer(plan, progress, options, folder, findings).measure_all();
-  findings.predictions = predict_all(plan, progress);
+  for (const Row& row : plan.rows) {
+    findings.rows.push_back(row.name);
+  }
+  if (folder) {
+    findings.probes = read_all_search_probes(plan, progress, *folder);
+  }
+  findings.predictions = predict_all(plan, progress, findings.probes);
   findings.left = plan.tasks.size() - progress.count(TaskState::kDone);
   return findings;
 }

@@ -29,6 +29,9 @@ struct Findings {
   /// Of each measure: all pairs of rows on one data set, one family.
   std::vector<std::vector<Comparison>> comparisons;
   std::vector<std::vector<Comparison>> image_comparisons;  ///< likewise, on the same test images
+  std::vector<std::string> rows;                           ///< names of all rows of the plan
+  /// Of each row: what the probes said at the end of each search. Empty without the folder.
+  std::vector<std::vector<SearchProbes>> probes;
   std::vector<Prediction> predictions;
   std::size_t left = 0;  ///< runs without a result yet
   /// Whether pages and tables say every comparison, also where there are many.
@@ -45,17 +48,18 @@ std::string note_on_pairs(std::size_t said, std::size_t all);
 
 /// Accuracies are one minus the errors that runs printed; of trainings, that of their best epoch on
 /// the validation split, and `accuracy` of their evaluation on the test split.
-/// \param folder  for what the tests said of each image; nothing: without that.
-/// \throws UserError when a file with predictions is damaged.
+/// \param folder  for what the tests said of each image, and the probes of the searches; nothing:
+/// without those.
+/// \throws UserError when a file with predictions or probes is damaged.
 Findings read_findings(const std::string& name, const Plan& plan, const Progress& progress,
                        const CompareOptions& options,
                        const std::optional<StudyFolder>& folder = std::nullopt);
 
 /// Rows against measures: means in percent with the sd below the line, as the paper prints them
 /// (96.73 with subscript 0.07), without sd for a single run. Markdown adds intervals, the
-/// sentences of all comparisons, and the predictions; CSV has mean, sd, runs and both ends of the
-/// bootstrap interval as numbers, over runs and over
-/// test images. The same findings give the same bytes.
+/// sentences of all comparisons, what the probes said, and the predictions; CSV has mean, sd, runs
+/// and both ends of the bootstrap interval as numbers, over runs and over test images. The same
+/// findings give the same bytes.
 std::string render(const Findings& findings, TableFormat format);
 
 }  // namespace probedarts::study
