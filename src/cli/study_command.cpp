@@ -23,6 +23,7 @@
 #include "nets/layer_graph.hpp"
 #include "nets/zoo.hpp"
 #include "study/estimate.hpp"
+#include "study/findings_tables.hpp"
 #include "study/paper_tables.hpp"
 #include "study/plan.hpp"
 #include "study/run_study.hpp"
@@ -147,8 +148,9 @@ std::unique_ptr<CLI::App> make_study_parser(Request& request, const std::string&
   if (action == "tables") {
     app->add_option("--format", request.format, "markdown, csv or latex");
     app->add_option("--layout", request.layout,
-                    "measures (every row and measure, with intervals and comparisons) or paper "
-                    "(tables 3 to 7 as the paper prints them)");
+                    "measures (every row and measure, with intervals and comparisons), paper "
+                    "(tables 3 to 7 as the paper prints them), comparisons, correlations or "
+                    "probes (a line each)");
     app->add_option("--test", request.test, "sign-flip (exact, paired) or student (paired t)");
     app->add_flag("--all-pairs", request.all_pairs, "say all comparisons, also of many rows");
     return app;
@@ -432,9 +434,11 @@ int tables(Request& request) {
     throw UserError(
         fmt::format("--format: '{}' is unknown; use one of markdown, csv, latex", request.format));
   }
-  if (request.layout != "measures" && request.layout != "paper") {
-    throw UserError(
-        fmt::format("--layout: '{}' is unknown; use one of measures, paper", request.layout));
+  const std::vector<std::string> layouts = {"measures", "paper", "comparisons", "correlations",
+                                            "probes"};
+  if (std::find(layouts.begin(), layouts.end(), request.layout) == layouts.end()) {
+    throw UserError(fmt::format("--layout: '{}' is unknown; use one of {}", request.layout,
+                                fmt::join(layouts, ", ")));
   }
   if (request.test != "sign-flip" && request.test != "student") {
     throw UserError(
@@ -466,7 +470,12 @@ int tables(Request& request) {
   study::Findings findings = study::read_findings(
       opened.study.name, plan, progress_of(plan, opened.folder), options, opened.folder);
   findings.all_pairs = request.all_pairs;
-  std::fputs(study::render(findings, table_format).c_str(), stdout);
+  const std::string text =
+      request.layout == "comparisons"    ? study::render(comparison_table(findings), table_format)
+      : request.layout == "correlations" ? study::render(correlation_table(findings), table_format)
+      : request.layout == "probes"       ? study::render(probe_table(findings), table_format)
+                                         : study::render(findings, table_format);
+  std::fputs(text.c_str(), stdout);
   return 0;
 }
 

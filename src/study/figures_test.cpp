@@ -99,7 +99,7 @@ TEST_F(StudyFigures, DrawCellsFromRecordsAndCountFoldersThatAreGone) {
   EXPECT_THAT(page, ::testing::HasSubstr("<h1>a&lt;b</h1>"));
   EXPECT_THAT(page, ::testing::HasSubstr("1 done, 1 failed, 0 blocked of 2 runs."));
   EXPECT_THAT(page, ::testing::HasSubstr("loss &lt; is &gt; nan"));
-  EXPECT_THAT(page, ::testing::HasSubstr("<td>75.00 (1 run)</td>"));
+  EXPECT_THAT(page, ::testing::HasSubstr("<td>75.00<br><span class=\"soft\">1 run</span></td>"));
   EXPECT_THAT(page,
               ::testing::HasSubstr("1 finished search is not drawn: the run folder is gone."));
 }

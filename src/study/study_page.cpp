@@ -8,12 +8,15 @@
 #include "core/version.hpp"
 #include "report/page_files.hpp"
 #include "study/chart_data.hpp"
+#include "study/findings_tables.hpp"
 #include "study/page_files.hpp"
 #include "study/statistics.hpp"
+#include "study/table_text.hpp"
 
 namespace probedarts::study {
 namespace {
 
+constexpr std::uint64_t kBootstrapSeed = 1;  // as the tables' intervals
 constexpr const char* kStateNames[] = {"waiting", "running", "done", "failed", "blocked"};
 
 std::string section(const char* id, const char* title, const std::string& body) {
@@ -49,49 +52,127 @@ std::string states(const Plan& plan, const Progress& progress) {
                             rows + "</tbody></table></div></details>\n";
 }
 
+std::string interval_text(const Interval& interval) {
+  return fmt::format("{} to {}", percent(interval.low), percent(interval.high));
+}
+
 std::string score_cell(const ScoredRow& row) {
   const MeanSd seen = mean_and_sd(row.scores);
   if (seen.runs == 0) {
     return "<td>-</td>";
   }
-  return fmt::format("<td>{:.2f}{} ({} run{})</td>", 100.0 * seen.mean,
-                     seen.sd ? fmt::format("<sub>{:.2f}</sub>", 100.0 * *seen.sd) : "", seen.runs,
+  const auto interval = bootstrap_interval(row.scores, kBootstrapSeed);
+  return fmt::format("<td>{}{}<br><span class=\"soft\">{}{} run{}</span></td>", percent(seen.mean),
+                     seen.sd ? fmt::format("<sub>{}</sub>", percent(*seen.sd)) : "",
+                     interval ? interval_text(*interval) + "; " : "", seen.runs,
                      seen.runs == 1 ? "" : "s");
 }
 
+/// A table that scrolls by itself where it is wider than the page.
+std::string scrolling(const std::string& name, const std::string& head, const std::string& body) {
+  return fmt::format(
+      "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"{}\"><table><thead><tr>"
+      "{}</tr></thead><tbody>\n{}</tbody></table></div>\n",
+      escape_html(name), head, body);
+}
+
+/// Amounts of one column in the unit that its largest asks for, with four digits.
+struct ColumnUnit {
+  double one = 1.0;
+  const char* name = "";
+};
+
+ColumnUnit unit_of(const Figures& figures, std::int64_t NetworkSize::*amount) {
+  std::int64_t largest = 0;
+  for (const std::optional<RowSize>& size : figures.sizes) {
+    largest = std::max(largest, size ? size->network.*amount : 0);
+  }
+  return largest >= 1'000'000'000 ? ColumnUnit{1e9, "10<sup>9</sup>"}
+         : largest >= 1'000'000   ? ColumnUnit{1e6, "10<sup>6</sup>"}
+                                  : ColumnUnit{1e3, "10<sup>3</sup>"};
+}
+
+struct SizeColumn {
+  const char* name;
+  std::int64_t NetworkSize::*amount;
+};
+constexpr SizeColumn kSizeColumns[] = {
+    {"parameters", &NetworkSize::parameters},
+    {"multiply-accumulates", &NetworkSize::macs},
+    {"multiply-accumulates, paper's count", &NetworkSize::macs_paper}};
+
 /// Parameters and multiply-accumulates; without columns for them where no row's are known.
 std::string size_cells(const Figures& figures, std::size_t row) {
-  const std::optional<RowSize>& size = figures.sizes[row];
-  return size ? fmt::format("<td>{:.3f}</td><td>{:.4f} ({} px)</td>",
-                            static_cast<double>(size->network.parameters) / 1e6,
-                            static_cast<double>(size->network.macs) / 1e9, size->size_px)
-              : "<td>-</td><td>-</td>";
+  std::string html;
+  for (const SizeColumn& column : kSizeColumns) {
+    const std::optional<RowSize>& size = figures.sizes[row];
+    html += size ? fmt::format(
+                       "<td>{:.4g}{}</td>",
+                       static_cast<double>(size->network.*column.amount) /
+                           unit_of(figures, column.amount).one,
+                       column.amount == &NetworkSize::parameters
+                           ? ""
+                           : fmt::format("<br><span class=\"soft\">{} px</span>", size->size_px))
+                 : "<td>-</td>";
+  }
+  return html;
+}
+
+/// How far the accuracies hold for other images, or groups of them, like these.
+std::string image_tables(const Findings& findings) {
+  std::string html;
+  for (const Measured& measured : findings.measures) {
+    std::string body;
+    for (std::size_t r = 0; r < measured.images.size(); ++r) {
+      if (const std::optional<ImageScore>& score = measured.images[r]) {
+        body += fmt::format("<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+                            escape_html(measured.rows[r].name), percent(score->accuracy),
+                            score->interval ? interval_text(*score->interval) : "-", score->images,
+                            score->groups > 0 ? std::to_string(score->groups) : "not known");
+      }
+    }
+    html += body.empty()
+                ? ""
+                : fmt::format("<h3>Over test images: {}</h3>\n", escape_html(measured.name)) +
+                      scrolling("Over test images: " + measured.name,
+                                "<th></th><th>mean of the runs</th><th>95 % interval</th>"
+                                "<th>images</th><th>groups</th>",
+                                body);
+  }
+  return html.empty() ? ""
+                      : html +
+                            "<p class=\"hint\">Runs tell how much a training varies, images how "
+                            "much the test set does; groups are patients, slides or blocks, "
+                            "drawn whole.</p>\n";
 }
 
 std::string table(const Findings& findings, const Figures& figures) {
   if (findings.measures.empty()) {
     return "<p>No results yet.</p>\n";
   }
-  std::string html =
-      "<p>Percent, mean with standard deviation over runs. Intervals: <code>probedarts study "
-      "tables</code>.</p>\n<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-      "aria-label=\"Results\"><table><thead><tr><th></th>";
+  std::string head = "<th></th>";
   for (const Measured& measured : findings.measures) {
-    html += fmt::format("<th>{}</th>", escape_html(measured.name));
+    head += fmt::format("<th>{}</th>", escape_html(measured.name));
   }
   const bool with_sizes = std::any_of(figures.sizes.begin(), figures.sizes.end(),
                                       [](const auto& size) { return size.has_value(); });
-  html += with_sizes ? "<th>parameters, 10^6</th><th>multiply-accumulates, 10^9</th>" : "";
-  html += "</tr></thead><tbody>\n";
-  for (std::size_t r = 0; r < findings.measures.front().rows.size(); ++r) {
-    html += fmt::format("<tr><th>{}</th>", escape_html(findings.measures.front().rows[r].name));
-    for (const Measured& measured : findings.measures) {
-      html += score_cell(measured.rows[r]);
-    }
-    html += with_sizes ? size_cells(figures, r) : "";
-    html += "</tr>\n";
+  for (const SizeColumn& column : kSizeColumns) {
+    head += with_sizes
+                ? fmt::format("<th>{}, {}</th>", column.name, unit_of(figures, column.amount).name)
+                : "";
   }
-  return html + "</tbody></table></div>\n";
+  std::string body;
+  for (std::size_t r = 0; r < findings.measures.front().rows.size(); ++r) {
+    body += fmt::format("<tr><th>{}</th>", escape_html(findings.measures.front().rows[r].name));
+    for (const Measured& measured : findings.measures) {
+      body += score_cell(measured.rows[r]);
+    }
+    body += with_sizes ? size_cells(figures, r) : "";
+    body += "</tr>\n";
+  }
+  return "<p>Percent: mean with standard deviation over runs, and below them the 95 % bootstrap "
+         "interval of the mean.</p>\n" +
+         scrolling("Results", head, body) + image_tables(findings);
 }
 
 std::string sentences(const Findings& findings, const Measured& measured,
@@ -120,6 +201,30 @@ std::string all_sentences(const Findings& findings) {
     }
   }
   return html;
+}
+
+/// What the probes said at the end of the searches.
+std::string probes(const Findings& findings) {
+  const std::vector<std::size_t> recorded = recorded_probes(findings);
+  std::string head = "<th></th>";
+  for (const std::size_t probe : recorded) {
+    head += fmt::format("<th>{}</th>", kSearchProbes[probe]);
+  }
+  std::string body;
+  for (std::size_t row = 0; row < findings.probes.size(); ++row) {
+    if (findings.probes[row].empty()) {
+      continue;  // not searched
+    }
+    body += fmt::format("<tr><th>{}</th>", escape_html(findings.rows[row]));
+    for (const std::size_t probe : recorded) {
+      body += fmt::format("<td>{}</td>", probe_text(probe_of(findings, row, probe)));
+    }
+    body += "</tr>\n";
+  }
+  return recorded.empty() ? ""
+                          : "<p>At the end of the searches: mean over searches, plus or minus one "
+                            "standard deviation.</p>\n" +
+                                scrolling("Probes", head, body);
 }
 
 std::string predictions(const Findings& findings) {
@@ -282,6 +387,7 @@ std::string render_study_page(const Findings& findings, const Figures& figures, 
   page += section("figures", "Figures", drawings(figures));
   page += section("figure-8", "Where the networks look", sheets(figures, page_folder));
   page += section("comparisons", "What the runs allow one to say", all_sentences(findings));
+  page += section("probes", "What the probes said", probes(findings));
   page += section("predictions", "Does one foretell the other?", predictions(findings));
   page += fmt::format(
       "</main>\n<footer><p>Made by probedarts {} ({}) from the study's folder alone. Charts: "
