@@ -45,8 +45,13 @@ def main():
                for path in sorted(CONFIGS.glob("*/*.toml"))}
     # Four searches a setting, and the paper's settings: Tables 3 to 6.
     for name, settings in (("paper/cifar10", 6), ("paper/cifar100", 6), ("paper/adp_cells", 6), ("paper/adp_nodes", 10),
-                           ("paper/learning_rates", 4), ("small/sizes", 6)):
+                           ("paper/learning_rates", 4), ("small/sizes", 6), ("small/cells", 6)):
         assert count(studies[name], "search", "search") == 4 * settings, f"{name}: not {settings} settings of 4 searches"
+    # Tables 3 and 4, small: two searches for each of three numbers of nodes with two optimizers.
+    assert count(studies["small/nodes_cifar"], "search", "search") == 2 * 6
+    assert count(studies["small/nodes_cifar"], "train", "final") == 2 * (6 + 3)  # and random cells of each size
+    cells = {argument for task in studies["small/cells"]["tasks"] for argument in task["arguments"] if argument.startswith("--cells=")}
+    assert cells == {"--cells=4", "--cells=5", "--cells=6"}, cells
     # Table 7: 13 networks on 4 data sets, 3 runs each; figure 7: 7 networks, 3 data sets, 4 resolutions.
     assert count(studies["paper/transfer"], "train", "final") == 13 * 3
     assert count(studies["paper/transfer"], "train", "transfer") == 13 * 3 * 3
