@@ -27,6 +27,7 @@
 #include "study/paper_tables.hpp"
 #include "study/plan.hpp"
 #include "study/run_study.hpp"
+#include "study/sheet_drawing.hpp"
 #include "study/study_file.hpp"
 #include "study/study_page.hpp"
 #include "study/tables.hpp"
@@ -513,6 +514,12 @@ int report(Request& request) {
     fs::create_directories(request.figures, error);
     for (const study::Figure& figure : figures.drawn) {
       write_file_atomically(fs::path(request.figures) / (figure.name + ".svg"), figure.svg);
+    }
+    for (std::size_t i = 0; i < figures.sheets.size(); ++i) {
+      if (const std::string svg = study::draw_sheet_svg(figures.sheets[i]); !svg.empty()) {
+        write_file_atomically(
+            fs::path(request.figures) / fmt::format("figure-8-sheet{}.svg", i + 1), svg);
+      }
     }
   }
   std::printf("%s\n", target.string().c_str());

@@ -61,8 +61,9 @@ class Artist {
         "most.",
         plot_stable_ranks(plan_, figures_.searches), std::nullopt);
     add("figure-3-weights",
-        "Architecture weights of the first edge of normal cells in the same searches. Dashed: "
-        "primitives without parameters.",
+        "Architecture weights of two edges of normal cells in the same searches: from the first "
+        "input to the first node, and from that to the second. Dashed: primitives without "
+        "parameters.",
         plot_weights(plan_, figures_.searches), std::nullopt);
   }
 

@@ -1,6 +1,7 @@
 #include "study/search_figures.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <filesystem>
 #include <limits>
@@ -110,7 +111,18 @@ Panel ranks_panel(const SearchTrace& trace, const std::vector<report::Layer>& la
   return panel;
 }
 
-Panel weights_panel(const SearchTrace& trace, const std::string& title) {
+/// From the first input to the first node, and from that node to the second; of cells with one
+/// node both inputs. Edges are listed by the node they feed, then by where they start.
+std::array<std::size_t, 2> edges_drawn(const SearchTrace& trace) {
+  return {0, std::min<std::size_t>(4, trace.edges - 1)};
+}
+
+/// "0<-c_{k-2}", as on the page are drawn.
+std::string name_of_edge(std::size_t edge) {
+  return edge == 0 ? "0\u2190c_{k-2}" : edge == 1 ? "0\u2190c_{k-1}" : "1\u2190node 0";
+}
+
+Panel weights_panel(const SearchTrace& trace, std::size_t edge, const std::string& title) {
   Panel panel{title, {}};
   for (std::size_t p = 0; p < space::kPrimitiveCount; ++p) {
     const space::PrimitiveInfo& info = space::kPrimitives[p];
@@ -121,7 +133,7 @@ Panel weights_panel(const SearchTrace& trace, const std::string& title) {
                 static_cast<int>(report::kPrimitiveStyles[p].line)};
     line.dashed = info.parameter_free;
     for (std::size_t epoch = 0; epoch < trace.epochs(); ++epoch) {
-      line.y.push_back(trace.weight(epoch, 0, 0, p));
+      line.y.push_back(trace.weight(epoch, 0, edge, p));
     }
     panel.lines.push_back(std::move(line));
   }
@@ -176,9 +188,12 @@ Plot plot_stable_ranks(const Plan& plan, const Searches& searches) {
 }
 
 Plot plot_weights(const Plan& plan, const Searches& searches) {
-  Plot plot{"Architecture weights of the first edge", "epoch", "softmax(alpha)", {}};
+  Plot plot{"Architecture weights of two edges", "epoch", "softmax(alpha)", {}};
   for (const DrawnSearch* search : drawn_searches(searches)) {
-    plot.panels.push_back(weights_panel(search->trace, title_of(plan, *search)));
+    for (const std::size_t edge : edges_drawn(search->trace)) {
+      plot.panels.push_back(weights_panel(
+          search->trace, edge, fmt::format("{}, {}", title_of(plan, *search), name_of_edge(edge))));
+    }
   }
   return plot;
 }

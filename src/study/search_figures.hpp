@@ -34,7 +34,8 @@ Searches read_searches(const Plan& plan, const Progress& progress, const StudyFo
 /// mean of those that feed one node, a thick one; one search of each row, six rows at most.
 Plot plot_stable_ranks(const Plan& plan, const Searches& searches);
 
-/// Figure 3, below: softmax(alpha) of the first edge of normal cells in the same searches.
+/// Figure 3, below: softmax(alpha) of two edges of normal cells in the same searches, side by side:
+/// from the first input to the first node, and from that node to the second.
 Plot plot_weights(const Plan& plan, const Searches& searches);
 
 /// Figure 4: training and validation error, mean and sd over the seeds of each row.
