@@ -22,18 +22,21 @@ std::string numbers(const std::vector<double>& values) {
 }
 
 std::string line_json(const Series& line) {
+  const std::vector<std::string> tags = tags_of(line);
   return fmt::format(
-      R"({{"label":{},"x":{},"y":{},"spread":{},"style":{},"dashed":{},"all":{},"tag":{}}})",
+      R"({{"label":{},"x":{},"y":{},"spread":{},"style":{},"dashed":{},"all":{},"tag":{},"tags":{}}})",
       json_text(line.label), numbers(line.x), numbers(line.y), numbers(line.spread), line.style,
-      line.dashed, line.markers == Markers::kAll, json_text(line.tag));
+      line.dashed, line.markers == Markers::kAll, json_text(line.tag),
+      json_list(tags.size(), [&](std::size_t i) { return json_text(tags[i]); }));
 }
 
 std::string plot_json(const Plot& plot) {
-  return fmt::format(R"({{"x":{},"y":{},"zero":{},"log":{},"bars":{},"panels":{}}})",
-                     json_text(plot.x_label), json_text(plot.y_label), plot.from_zero, plot.log_x,
-                     plot.bars, json_list(plot.panels.size(), [&](std::size_t p) {
+  return fmt::format(R"({{"x":{},"y":{},"zero":{},"log":{},"panels":{}}})", json_text(plot.x_label),
+                     json_text(plot.y_label), plot.from_zero, plot.log_x,
+                     json_list(plot.panels.size(), [&](std::size_t p) {
                        const Panel& panel = plot.panels[p];
-                       return fmt::format(R"({{"title":{},"lines":{}}})", json_text(panel.title),
+                       return fmt::format(R"({{"title":{},"bars":{},"lines":{}}})",
+                                          json_text(panel.title), panel.bars,
                                           json_list(panel.lines.size(), [&](std::size_t i) {
                                             return line_json(panel.lines[i]);
                                           }));

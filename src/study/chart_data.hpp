@@ -11,9 +11,9 @@ namespace probedarts::study {
 /// type="application/json">.
 ///
 ///     {"styles": report::styles_json(), "primitives": report::primitives_json(),
-///      "plots": {"figure-4": {"x", "y", "zero": bool, "log": bool, "bars": bool,
-///                "panels": [{"title", "lines": [{"label", "x", "y", "spread", "style", "dashed",
-///                "all": bool, "tag"}]}]}, ...},
+///      "plots": {"figure-4": {"x", "y", "zero": bool, "log": bool,
+///                "panels": [{"title", "bars": bool, "lines": [{"label", "x", "y", "spread",
+///                "style", "dashed", "all": bool, "tag", "tags": [of each point]}]}]}, ...},
 ///      "search": {"settings": [name of each row], "layers": [of each row: report::layer_json],
 ///                 "runs": [{"setting", "seed", "nodes", "epochs", "rank", "alpha"}],
 ///                 "left_out": how many searches there was no room for}}

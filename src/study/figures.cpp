@@ -1,7 +1,5 @@
 #include "study/figures.hpp"
 
-#include <algorithm>
-#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -9,8 +7,7 @@
 
 #include "core/files.hpp"
 #include "space/draw_cell.hpp"
-#include "study/statistics.hpp"
-#include "study/task_results.hpp"
+#include "study/accuracy_figures.hpp"
 
 namespace probedarts::study {
 namespace {
@@ -19,8 +16,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 constexpr std::size_t kMostPictureBytes = 4'000'000;
-constexpr std::size_t kMostBands = 6;  // more hide each other
-constexpr double kFarApart = 8.0;      // largest over smallest network: the small ones crowd then
 
 json result_of(const Progress& progress, std::size_t task) {
   return progress.states[task] == TaskState::kDone
@@ -40,6 +35,7 @@ class Artist {
     draw_accuracies();
     draw_cells();
     draw_resolutions();
+    find_sizes();
     find_sheets();
     return std::move(figures_);
   }
@@ -75,132 +71,33 @@ class Artist {
         plot, plot);
   }
 
-  std::optional<double> parameters_of(std::size_t training) const {
-    const fs::path file = folder_.run(plan_.tasks[training].id) / "run.json";
-    if (!fs::is_regular_file(file)) {
-      return std::nullopt;
-    }
-    const json run = json::parse(read_file(file), nullptr, false);
-    return run.is_object() && run.contains("parameters") && run["parameters"].is_number()
-               ? std::optional(run["parameters"].get<double>() / 1e6)
-               : std::nullopt;
-  }
-
   void draw_accuracies() {
-    Panel panel{"Each network a point", {}};
-    for (std::size_t r = 0; r < plan_.rows.size(); ++r) {
-      for (const Row::Trained& trained : plan_.rows[r].trained) {
-        std::vector<double> scores;
-        for (const std::size_t task : trained.evaluations) {
-          if (const auto accuracy = test_accuracy(progress_, task)) {
-            scores.push_back(100.0 * *accuracy);
-          }
-        }
-        if (trained.phase != Phase::kFinal || scores.empty()) {
-          continue;
-        }
-        if (const auto parameters = parameters_of(trained.trainings.front())) {
-          const MeanSd seen = mean_and_sd(scores);
-          Series point{plan_.rows[r].name,      {*parameters},       {seen.mean},
-                       {seen.sd.value_or(0.0)}, static_cast<int>(r), false};
-          point.markers = Markers::kAll;
-          point.tag = fmt::format("{}", r + 1);
-          panel.lines.push_back(std::move(point));
-        }
-      }
-    }
-    Plot plot{
-        "Test accuracy against parameters", "parameters, millions", "test accuracy, %", {}, false};
-    if (!panel.lines.empty()) {
-      plot.panels.push_back(std::move(panel));
-    }
-    choose_axis_and_spreads(plot);
+    const Plot plot = plot_accuracies(plan_, progress_, folder_);
     add("figure-5",
         "Test accuracy of the final trainings (mean over runs, bar one standard deviation to each "
-        "side) against parameters as trained. Numbers are those of the rows.",
+        "side) against parameters as trained. Numbers are those of the rows; a line joins cells "
+        "searched alike but for their number of nodes, or of cells.",
         plot, plot);
-  }
-
-  /// Networks of very different sizes on a logarithmic axis; of many rows bars instead of bands.
-  static void choose_axis_and_spreads(Plot& plot) {
-    double least = std::numeric_limits<double>::infinity();
-    double most = 0.0;
-    for (const Panel& panel : plot.panels) {
-      plot.bars = plot.bars || panel.lines.size() > kMostBands;
-      for (const Series& line : panel.lines) {
-        for (const double x : line.x) {
-          least = std::min(least, x);
-          most = std::max(most, x);
-        }
-      }
-    }
-    plot.log_x = least > 0.0 && most >= kFarApart * least;
-  }
-
-  struct Tested {
-    MeanSd accuracy;
-    RowSize size;
-  };
-
-  /// Nothing where there is no test yet, or no folder that tells the network.
-  std::optional<Tested> tested(const Row::Trained& trained) const {
-    std::vector<double> scores;
-    for (const std::size_t task : trained.evaluations) {
-      if (const auto accuracy = test_accuracy(progress_, task)) {
-        scores.push_back(100.0 * *accuracy);
-      }
-    }
-    const auto size =
-        scores.empty() ? std::nullopt : size_of(trained, plan_, progress_, folder_, count_);
-    return size ? std::optional(Tested{mean_and_sd(scores), *size}) : std::nullopt;
   }
 
   void draw_resolutions() {
-    Plot plot{"Test accuracy against multiply-accumulates",
-              "multiply-accumulates for one image, 10^9",
-              "test accuracy, %",
-              {},
-              false};
-    Panel panel{"Each image size a point", {}};
-    for (std::size_t r = 0; r < plan_.rows.size(); ++r) {
-      std::vector<Tested> points;
-      figures_.sizes.emplace_back();
-      for (const Row::Trained& trained : plan_.rows[r].trained) {
-        if (trained.phase != Phase::kFinal && trained.phase != Phase::kResolution) {
-          continue;
-        }
-        if (const auto seen = tested(trained)) {
-          if (trained.phase == Phase::kResolution) {
-            points.push_back(*seen);
-          } else if (!figures_.sizes.back()) {
-            figures_.sizes.back() = seen->size;
-          }
-        }
-      }
-      std::sort(points.begin(), points.end(), [](const Tested& a, const Tested& b) {
-        return a.size.network.macs < b.size.network.macs;
-      });
-      Series line{plan_.rows[r].name, {}, {}, {}, static_cast<int>(r), false};
-      line.markers = Markers::kAll;
-      line.tag = fmt::format("{}", r + 1);
-      for (const Tested& point : points) {
-        line.x.push_back(static_cast<double>(point.size.network.macs) / 1e9);
-        line.y.push_back(point.accuracy.mean);
-        line.spread.push_back(point.accuracy.sd.value_or(0.0));
-      }
-      if (!points.empty()) {
-        panel.lines.push_back(std::move(line));
-      }
-    }
-    if (!panel.lines.empty()) {
-      plot.panels.push_back(std::move(panel));
-    }
-    choose_axis_and_spreads(plot);
+    const Plot plot = plot_resolutions(plan_, progress_, folder_, count_);
     add("figure-7",
-        "Test accuracy at the image sizes of phase resolution against multiply-accumulates: mean "
-        "over runs, band (or bars, of many rows) one standard deviation to each side (none for a "
-        "single run). Numbers are those of the rows.",
+        "Test accuracy at the image sizes of phase resolution against multiply-accumulates by the "
+        "paper's count: mean over runs, band (or bars, of more than six rows) one standard "
+        "deviation to each side (none for a single run). Numbers are those of the rows.",
         plot, plot);
+  }
+
+  void find_sizes() {
+    for (const Row& row : plan_.rows) {
+      figures_.sizes.emplace_back();
+      for (const Row::Trained& trained : row.trained) {
+        if (trained.phase == Phase::kFinal && !figures_.sizes.back()) {
+          figures_.sizes.back() = size_of(trained, plan_, progress_, folder_, count_);
+        }
+      }
+    }
   }
 
   void find_sheets() {

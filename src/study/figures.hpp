@@ -30,10 +30,9 @@ struct Figures {
   std::vector<std::optional<RowSize>> sizes = {};  ///< of each row, where known
 };
 
-/// Figure 3 and 4 (search_figures.hpp), 5 (test accuracy against parameters), 6 (the
-/// cell that phase select chose, before that the one of the search with the least error), 7
-/// (test accuracy against multiply-accumulates over image sizes, mean and sd over runs), 8 (heat
-/// maps, and where their own pages are). Of each file only what is drawn is read.
+/// Figure 3 and 4 (search_figures.hpp), 5 and 7 (accuracy_figures.hpp), 6 (the cell that phase
+/// select chose, before that the one of the search with the least error), 8 (heat maps, and where
+/// their own pages are). Of each file only what is drawn is read.
 /// \param count  nothing: no figure 7 and no sizes.
 /// \param embed  nothing: figure 8 is links alone.
 /// \throws UserError when a run folder is malformed.

@@ -55,8 +55,28 @@ TEST(DrawPlot, PutsPowersOfTenAtEqualDistancesOnALogarithmicAxis) {
 TEST(DrawPlot, DrawsBarsInPlaceOfABandWhereItShould) {
   Plot plot{"t", "x", "y", {{"p", {{"l", {0, 1}, {1, 2}, {0.5, 0.5}, 0}}}}};
   EXPECT_THAT(draw_plot_svg(plot), ::testing::HasSubstr("<polygon"));
-  plot.bars = true;
+  plot.panels[0].bars = true;
   EXPECT_THAT(draw_plot_svg(plot), ::testing::Not(::testing::HasSubstr("<polygon")));
+}
+
+TEST(DrawPlot, LeavesTicksBareWhoseNumbersWouldOverlap) {
+  Plot plot{"t", "x", "y", {{"p", {{"l", {0.00021, 0.19}, {1, 2}, {}, 0}}}}};
+  plot.log_x = true;
+  const std::string svg = draw_plot_svg(plot);
+  EXPECT_THAT(svg, ::testing::HasSubstr(">0.0005</text>"));
+  EXPECT_THAT(svg, ::testing::Not(::testing::HasSubstr(">0.001</text>")));
+  EXPECT_THAT(svg, ::testing::HasSubstr(">0.002</text>"));
+}
+
+TEST(DrawPlot, WritesATagBesideEachPointThatHasOne) {
+  Series line{"l", {0, 1}, {1, 2}, {}, 0};
+  line.tag = "1, 2";
+  line.tags = {"one", "two"};
+  const std::string svg = draw_plot_svg({"t", "x", "y", {{"p", {line}}}});
+  EXPECT_THAT(svg, ::testing::HasSubstr(">one</text>"));
+  EXPECT_THAT(svg, ::testing::HasSubstr(">two</text>"));
+  EXPECT_THAT(svg, ::testing::HasSubstr(">1, 2  l</text>"));
+  EXPECT_THAT(tags_of({"l", {0, 1}, {1, 2}, {}, 0}), ::testing::ElementsAre("", ""));
 }
 
 TEST(DrawPlot, EscapesNamesAndInterruptsLinesWhereThereIsNoNumber) {

@@ -12,6 +12,7 @@
 #include "core/errors.hpp"
 #include "core/escape.hpp"
 #include "report/palette.hpp"
+#include "study/tag_places.hpp"
 
 namespace probedarts::study {
 namespace {
@@ -147,15 +148,40 @@ std::string draw_line(const Series& line, const Frame& frame, bool bars) {
     }
     pen_down = here;
   }
-  if (!line.tag.empty() && !line.x.empty()) {
-    marks += text(frame.x(line.x.back()) + 7, frame.y(line.y.back()) + 4, "start", line.tag);
-  }
   const std::string faint =
       line.opacity < 1.0 ? fmt::format(" opacity=\"{:.2g}\"", line.opacity) : "";
   return svg +
          fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{:.2g}\"{}{}/>\n",
                      path, color_of(line.style), line.width, faint, dash_of(line)) +
          marks;
+}
+
+/// The tags of all points of a panel.
+std::string draw_tags(const Panel& panel, const Frame& frame) {
+  std::vector<TaggedPoint> points;
+  for (const Series& line : panel.lines) {
+    const std::vector<std::string> tags = tags_of(line);
+    for (std::size_t i = 0; i < tags.size(); ++i) {
+      if (std::isfinite(line.x[i]) && std::isfinite(line.y[i])) {
+        points.push_back({frame.x(line.x[i]), frame.y(line.y[i]), tags[i]});
+      }
+    }
+  }
+  const std::vector<TagPlace> places = place_tags(
+      points, {frame.left, frame.top, frame.left + kWidth + kRight, frame.top + kHeight});
+  std::string svg;
+  for (std::size_t i = 0; i < points.size(); ++i) {
+    if (points[i].tag.empty()) {
+      continue;
+    }
+    if (places[i].is_far) {
+      svg += fmt::format(
+          "<path d=\"M{:.1f} {:.1f}L{:.1f} {:.1f}\" stroke=\"currentColor\" opacity=\"0.4\"/>\n",
+          points[i].x, points[i].y, places[i].x + text_width(points[i].tag) / 2, places[i].y - 4);
+    }
+    svg += text(places[i].x, places[i].y, "start", points[i].tag);
+  }
+  return svg;
 }
 
 std::string draw_axes(const Plot& plot, const Panel& panel, const Frame& frame) {
@@ -166,10 +192,16 @@ std::string draw_axes(const Plot& plot, const Panel& panel, const Frame& frame) 
                        frame.left, frame.y(tick), kWidth) +
            text(frame.left - 6, frame.y(tick) + 4, "end", fmt::format("{:.6g}", tick));
   }
+  double free_from = -std::numeric_limits<double>::infinity();  // px: left of it stands a number
   for (const double tick : frame.x_ticks) {
-    svg += fmt::format("<path d=\"M{:.1f} {:.1f}v4\" stroke=\"currentColor\"/>\n", frame.x(tick),
-                       bottom) +
-           text(frame.x(tick), bottom + 17, "middle", fmt::format("{:.6g}", tick));
+    const double x = frame.x(tick);
+    const std::string number = fmt::format("{:.6g}", tick);
+    const double half = text_width(number) / 2.0;
+    svg += fmt::format("<path d=\"M{:.1f} {:.1f}v4\" stroke=\"currentColor\"/>\n", x, bottom);
+    if (x - half >= free_from) {
+      svg += text(x, bottom + 17, "middle", number);
+      free_from = x + half + 4.0;
+    }
   }
   svg += fmt::format("<path d=\"M{:.1f} {:.1f}v{}h{}\" fill=\"none\" stroke=\"currentColor\"/>\n",
                      frame.left, frame.top, kHeight, kWidth);
@@ -199,6 +231,15 @@ std::string draw_legend(const Panel& panel, const Frame& frame) {
 }
 
 }  // namespace
+
+std::vector<std::string> tags_of(const Series& line) {
+  std::vector<std::string> tags = line.tags;
+  tags.resize(line.x.size());
+  if (line.tags.empty() && !tags.empty()) {
+    tags.back() = line.tag;
+  }
+  return tags;
+}
 
 std::vector<double> round_ticks(double low, double high) {
   if (!(high > low)) {
@@ -282,8 +323,9 @@ std::string draw_plot_svg(const Plot& plot) {
                       round_ticks(y.low, y.high), plot.log_x};
     svg += draw_axes(plot, plot.panels[p], frame);
     for (const Series& line : plot.panels[p].lines) {
-      svg += draw_line(line, frame, plot.bars);
+      svg += draw_line(line, frame, plot.panels[p].bars);
     }
+    svg += draw_tags(plot.panels[p], frame);
     svg += draw_legend(plot.panels[p], frame);
   }
   return svg + "</svg>\n";

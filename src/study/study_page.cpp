@@ -309,7 +309,8 @@ std::string sheets(const Figures& figures, const std::filesystem::path& page_fol
 
 /// Where the script draws a figure; without one it stays out of sight.
 std::string live_part(const Figure& figure) {
-  const bool joins = figure.live->panels.size() > 1;
+  // Panels of figures 5 and 7 are data sets, each with the same rows.
+  const bool joins = figure.live->panels.size() > 1 && figure.name == "figure-4";
   return fmt::format(
       "<div class=\"live\" id=\"{0}-live\">{1}<div id=\"{0}-toggles\" class=\"toggles\" "
       "role=\"group\" aria-label=\"Lines shown\"></div><div id=\"{0}-charts\" "

@@ -36,6 +36,53 @@
     ctx.fillStyle = faded(dataset.borderColor, 0.13);
     ctx.fill();
   }
+  /** As study/tag_places.cpp: each where it overlaps least, near before far, right of its point first. Written into the chart,
+      which keeps the boxes for tests. */
+  function placeTags(points, chart, widthOf) {
+    const {left, top, right, bottom} = chart.chartArea;
+    const overlap = (a, b) => Math.max(0, Math.min(a.right, b.right) - Math.max(a.left, b.left)) *
+      Math.max(0, Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top));
+    const inside = {left, top, right: Math.min(right + 16, chart.width), bottom};
+    const placed = [];
+    points.filter(({text}) => text).forEach((point) => {
+      const width = widthOf(point.text);
+      let best = null;
+      for (const far of [8, 14, 21, 29]) {
+        for (const [dx, dy] of [[1, 0], [1, -1], [1, 1], [-1, 0], [-1, -1], [-1, 1], [0, -1], [0, 1]]) {
+          const x = point.x + dx * (far + width / 2);
+          const y = point.y + dy * ((dx === 0 ? far : far / 2) + 6);
+          const box = {left: x - width / 2, right: x + width / 2, top: y - 6, bottom: y + 6, far: far > 20};
+          const cost = width * 12 - overlap(box, inside) + placed.reduce((sum, other) => sum + overlap(box, other), 0) +
+            points.reduce((sum, other) => sum + (other === point ? 0
+              : overlap(box, {left: other.x - 6, right: other.x + 6, top: other.y - 6, bottom: other.y + 6})), 0);
+          if (best === null || cost < best.cost - 1e-9) best = {...box, cost};
+        }
+      }
+      placed.push(best);
+      if (best.far) {
+        chart.ctx.beginPath();
+        chart.ctx.moveTo(point.x, point.y);
+        chart.ctx.lineTo((best.left + best.right) / 2, (best.top + best.bottom) / 2);
+        chart.ctx.stroke();
+      }
+      chart.ctx.fillText(point.text, best.left, best.bottom - 2);
+    });
+    chart.$tags = placed;
+  }
+  /** Of a logarithmic axis: 1, 2, 5 and their tens; of those as many as have room. */
+  function thinTicks(axis) {
+    const wanted = [];
+    for (let power = Math.floor(Math.log10(axis.min)); 10 ** power <= axis.max; ++power) {
+      for (const step of [1, 2, 5]) wanted.push(step * 10 ** power);
+    }
+    const inside = (list) => list.filter((value) => value >= axis.min && value <= axis.max);
+    const room = Math.max(2, Math.floor(axis.chart.width / 48));
+    const all = inside(wanted);
+    const tens = inside(wanted.filter((_, i) => i % 3 === 0));
+    const every = Math.ceil(tens.length / room);
+    const kept = all.length <= room || tens.length < 2 ? all : tens.filter((_, i) => i % every === 0);
+    axis.ticks = kept.map((value) => ({value}));
+  }
   const visible = (chart) => chart.data.datasets.flatMap((dataset, i) =>
     chart.isDatasetVisible(i) ? [[dataset, chart.getDatasetMeta(i)]] : []);
   Chart.register({
@@ -53,10 +100,12 @@
       chart.ctx.save();
       chart.ctx.font = `12px ${Chart.defaults.font.family}`;
       chart.ctx.fillStyle = cssColor("--ink");
+      chart.ctx.strokeStyle = cssColor("--soft");
+      const points = [];
       for (const [dataset, meta] of visible(chart)) {
-        const point = last(meta.data);
-        if (dataset.tag && point) chart.ctx.fillText(dataset.tag, point.x + 8, point.y + 4);
+        meta.data.forEach((element, i) => points.push({x: element.x, y: element.y, text: (dataset.tags || [])[i] || ""}));
       }
+      placeTags(points, chart, (text) => chart.ctx.measureText(text).width);
       chart.ctx.restore();
     },
   });
@@ -66,7 +115,7 @@
   const joined = new Set();  // figures whose panels are drawn as one
 
   function panelsOf(name) {
-    const {panels} = data.plots[name];
+    const panels = data.plots[name].panels.map((panel) => ({...panel, lines: panel.lines.map((line) => ({...line, bars: panel.bars}))}));
     if (!joined.has(name)) return panels;
     return [{title: "All settings", lines: panels.flatMap((panel) =>
       panel.lines.map((line) => ({...line, label: `${panel.title}, ${line.label}`})))}];
@@ -84,7 +133,7 @@
   function lineDataset(name, line) {
     const {color, marker} = styleOf(line.style);
     const paint = themed(color);
-    return {label: line.label, data: line.x.map((x, i) => ({x, y: line.y[i]})), spread: line.spread, bars: data.plots[name].bars, tag: line.tag,
+    return {label: line.label, data: line.x.map((x, i) => ({x, y: line.y[i]})), spread: line.spread, bars: line.bars, tags: line.tags,
       borderColor: paint, backgroundColor: paint, borderWidth: 1.8, borderDash: dashOf(line), pointStyle: marker,
       pointRadius: line.all ? 5 : markerRadii(line.x.length, line.style), hidden: hidden[name].has(line.label)};
   }
@@ -103,8 +152,8 @@
     if (plot.log) {
       const values = plot.panels.flatMap(({lines}) => lines.flatMap(({x}) => x.filter((value) => value > 0)));
       Object.assign(options.scales.x, {type: "logarithmic", min: 0.8 * Math.min(...values), max: 1.4 * Math.max(...values)});
-      Object.assign(options.scales.x.ticks, {autoSkip: false, maxTicksLimit: undefined,
-        callback: (value) => (/^[125]\.00/.test(value.toExponential(2)) ? brief(value) : "")});
+      Object.assign(options.scales.x, {afterBuildTicks: thinTicks});
+      Object.assign(options.scales.x.ticks, {autoSkip: false, maxTicksLimit: undefined, callback: (value) => brief(value)});
     }
     options.plugins.tooltip.callbacks.label = (item) => {
       const spread = item.dataset.spread[item.dataIndex];
@@ -114,11 +163,13 @@
   }
 
   function drawToggles(name, panels) {
-    const lines = new Map(panels.flatMap((panel) => panel.lines.map((line) => [line.label, line])));
-    const alone = panels.length === 1;  // else a label stands for a line of each panel, in the colours of the panels
+    const all = panels.flatMap((panel) => panel.lines);
+    const lines = new Map(all.map((line) => [line.label, line]));
     byId(`${name}-toggles`).replaceChildren(...[...lines].map(([label, line]) => {
       const button = make("button");
       const {color, marker} = styleOf(line.style);
+      // Else the label stands for a line of each panel, in the colours of the panels.
+      const alone = all.every((other) => other.label !== label || other.style === line.style);
       button.type = "button";
       button.setAttribute("aria-pressed", String(!hidden[name].has(label)));
       button.append(lineSample(alone ? themed(color) : cssColor("--ink"), dashOf(line), alone ? marker : ""),
