@@ -48,6 +48,8 @@ MODEL = {"classes": ["a", "b", "c"], "labels": "single", "mean": [0.5, 0.5, 0.5]
          "network": NETWORK}
 FIGURES = ["figure-3-stable-rank", "figure-3-weights", "figure-4", "figure-5", "figure-7",
            *[f"figure-6-row{row}-{kind}" for row in range(1, 5) for kind in ("normal", "reduction")]]
+JOINED = ["sgd: N=3, N=4", "adas: N=3, N=4", "DARTS_ADP_N3", "resnet18"]  # lines of figure 5
+UNITS = ["106", "109", "109"]  # of the columns of sizes: 10^6, 10^9 as the text of a cell has them
 CANVASES = ["f3-rank-0", "f3-weight-3", "figure-4-false-0", "figure-5-false-0", "figure-7-false-0"]
 SEEN = "return document.querySelector(`#${arguments[0]} .scroll svg`).getBoundingClientRect().height > 50;"
 OVERFLOW = """const width = document.documentElement.clientWidth;
@@ -66,6 +68,21 @@ LINES = """const chart = Chart.getChart(document.getElementById(arguments[0]));
 # What lies above others: full opacity.
 FORWARD = """return Chart.getChart(document.getElementById(arguments[0])).data.datasets
   .filter((d) => !d.borderColor.startsWith("rgba")).map((d) => d.label);"""
+# Of a canvas: pairs of tags that overlap, and of numbers of the x axis that do.
+CLASHES = """const chart = Chart.getChart(document.getElementById(arguments[0]));
+  const clash = [];
+  const boxes = chart.$tags;
+  boxes.forEach((a, i) => boxes.slice(i + 1).forEach((b, j) => {
+    if (a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom) clash.push(["tags", i, i + 1 + j]);
+  }));
+  const axis = chart.scales.x;
+  chart.ctx.font = Chart.helpers.toFont(axis.options.ticks.font).string;
+  const ends = axis.ticks.map((tick, i) => [axis.getPixelForTick(i), chart.ctx.measureText(tick.label).width]);
+  ends.slice(1).forEach(([x, width], i) => {
+    if (x - width / 2 < ends[i][0] + ends[i][1] / 2) clash.push(["ticks", axis.ticks[i].label, axis.ticks[i + 1].label]);
+  });
+  if (boxes.length === 0 || ends.length < 2) clash.push("nothing drawn");
+  return clash;"""
 CHOOSE = """const select = document.getElementById(arguments[0]);
   select.value = arguments[1];
   select.dispatchEvent(new Event("change"));
@@ -245,12 +262,12 @@ class StudyPage(unittest.TestCase):
         self.assertEqual(self.lines("figure-4-false-3")[0], ["validation"])
         self.assertTrue(BROWSER.js("document.getElementById('figure-4-join').click(); return true;"))
         self.assertEqual(len(self.lines("figure-4-true-0")[0]), 8)
-        for name in ("figure-5", "figure-7"):
-            self.assertEqual(self.lines(f"{name}-false-0")[0], rows)
+        for name, labels in (("figure-5", JOINED), ("figure-7", rows)):
+            self.assertEqual(self.lines(f"{name}-false-0")[0], labels)
             self.assertTrue(BROWSER.js(CLICK, f"#{name}-toggles button", "resnet18"))
-            self.assertEqual(self.lines(f"{name}-false-0")[0], rows[:-1])
+            self.assertEqual(self.lines(f"{name}-false-0")[0], labels[:-1])
             self.assertTrue(BROWSER.js(CLICK, f"#{name}-toggles button", "resnet18"))
-            self.assertEqual(self.lines(f"{name}-false-0")[0], rows)
+            self.assertEqual(self.lines(f"{name}-false-0")[0], labels)
         self.assertEqual([e["message"] for e in BROWSER.console()], [])
 
     def test_charts_follow_the_theme(self):
@@ -278,7 +295,8 @@ class StudyPage(unittest.TestCase):
         self.assertEqual(len(rows), 6)
         wanted = {"figure-3-stable-rank": ["before the nodes", "into node 1", "into node 4"], "figure-3-weights": ["skip"],
                   "figure-4": ["training", "validation"]}
-        wanted["figure-5"] = wanted["figure-7"] = [f"{number}  {row}" for number, row in enumerate(rows, 1)]
+        wanted["figure-7"] = [f"{number}  {row}" for number, row in enumerate(rows, 1)]
+        wanted["figure-5"] = [f"{numbers}  {line}" for numbers, line in zip(["1, 3", "2, 4", "5", "6"], JOINED, strict=True)]
         for name, labels in wanted.items():
             texts = BROWSER.js(TEXTS, name)
             for label in labels:
@@ -292,7 +310,39 @@ class StudyPage(unittest.TestCase):
         counted = subprocess.run([OPTIONS.program, "count", "--genotype", CELL, "--classes", "3", "--size", "64",
                                   "--channels", "16", "--cells", "4", "--json"], stdout=subprocess.PIPE, check=True)
         count = json.loads(counted.stdout)
-        self.assertEqual(cells[-2:], [f"{count['parameters'] / 1e6:.3f}", f"{count['macs'] / 1e9:.4f} (64 px)"])
+        heads = BROWSER.js("return [...document.querySelectorAll('#results thead th')].map((e) => e.textContent);")
+        for head, cell, amount, unit in zip(heads[len(heads) - 3:], cells[-3:], ("parameters", "macs", "macs_paper"), UNITS, strict=True):
+            self.assertTrue(head.endswith(unit), head)
+            self.assertTrue(cell.startswith(f"{count[amount] / 10 ** int(unit[-1]):.4g}"), cell)
+        self.assertTrue(cells[-1].endswith("64 px"), cells[-1])
+
+    def test_results_have_intervals_over_runs_and_over_images(self):
+        show()
+        cells = BROWSER.js("return [...document.querySelector('#results tbody tr').cells].map((e) => e.textContent);")
+        self.assertRegex(cells[1], r"^\d\d\.\d\d\d+\.\d\d\d\d\.\d\d to \d\d\.\d\d; 2 runs$")  # mean, sd, interval
+        tables = BROWSER.js("return [...document.querySelectorAll('#results h3')].map((e) => e.textContent);")
+        self.assertEqual(tables[0], "Over test images: test accuracy")
+        row = BROWSER.js("return [...document.querySelectorAll('#results table')[1].rows[1].cells].map((e) => e.textContent);")
+        self.assertRegex(" ".join(row), r"^N=3 sgd \d\d\.\d\d \d\d\.\d\d to \d+\.\d\d 100 10$")
+        self.assertNotIn("probedarts study tables", BROWSER.js("return document.getElementById('results').textContent;"))
+
+    def test_probes_of_searches_are_set_beside_what_they_foretell(self):
+        show()
+        heads = BROWSER.js("return [...document.querySelectorAll('#probes thead th')].map((e) => e.textContent);")
+        self.assertEqual(heads[1], "mean stable rank")
+        self.assertEqual(BROWSER.js("return document.querySelectorAll('#probes tbody tr').length;"), 4)  # the rows searched
+        text = BROWSER.js("return document.getElementById('predictions').textContent;")
+        self.assertRegex(text, r"search validation accuracy and quick validation accuracy, 8 cells: Kendall's tau-b -?\d\.\d\d "
+                               r"\(95 % interval -?\d\.\d\d to -?\d\.\d\d\), Spearman's rho -?\d\.\d\d, p = ")
+        self.assertIn("search validation accuracy of the cell chosen and mean test accuracy, 4 cells: ", text)
+        self.assertIn("mean stable rank of the search and quick validation accuracy, 8 cells: ", text)
+
+    def test_numbers_beside_points_keep_clear_of_each_other_and_ticks_too(self):
+        for width in (1280, 500, 400):
+            with self.subTest(width=width):
+                show("few", width)
+                for name in ("figure-5", "figure-7"):
+                    self.assertEqual(BROWSER.js(CLASHES, f"{name}-false-0"), [], name)
 
     def test_many_rows_are_compared_with_the_best_unless_told_otherwise(self):
         sentences = "return document.querySelectorAll('#comparisons li').length;"
@@ -310,7 +360,7 @@ class StudyPage(unittest.TestCase):
             self.assertEqual(BROWSER.js("return document.title;"), "heat maps")
 
     def test_figures_are_written_as_files_too(self):
-        self.assertEqual(sorted(file.stem for file in (FOLDER / "figures").iterdir()), sorted(FIGURES))
+        self.assertEqual(sorted(file.stem for file in (FOLDER / "figures").iterdir()), sorted([*FIGURES, "figure-8-sheet1"]))
 
 
 if __name__ == "__main__":
