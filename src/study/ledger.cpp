@@ -120,8 +120,8 @@ bool is_stale(const fs::path& path, double stale_seconds) {
 }
 
 /// Creates the claim file with its content in one step: written under another name, then linked,
-/// which fails when the claim exists. \returns false then.
-bool create_claim(const fs::path& path) {
+/// which fails when the claim exists. \returns the content, or nothing then.
+std::optional<std::string> create_claim(const fs::path& path) {
   const json content = {
       {"host", host_name()}, {"pid", ::getpid()}, {"start", process_start(::getpid())}};
   const fs::path draft = path.parent_path() / fmt::format(".draft.{}.{}", host_name(), ::getpid());
@@ -143,28 +143,41 @@ bool create_claim(const fs::path& path) {
   if (linked != 0 && error != EEXIST) {
     report_file_failure("write", path, error);
   }
-  return linked == 0;
+  return linked == 0 ? std::optional(text) : std::nullopt;
 }
 
 }  // namespace
 
 Claim::Claim(Claim&& other) noexcept
-    : stem_(std::move(other.stem_)), generation_(std::exchange(other.generation_, 0)) {}
+    : stem_(std::move(other.stem_)),
+      generation_(std::exchange(other.generation_, 0)),
+      content_(std::move(other.content_)) {}
 
 Claim& Claim::operator=(Claim&& other) noexcept {
   if (this != &other) {
     release();
     stem_ = std::move(other.stem_);
     generation_ = std::exchange(other.generation_, 0);
+    content_ = std::move(other.content_);
   }
   return *this;
 }
 
 Claim::~Claim() { release(); }
 
+bool Claim::is_ours() const noexcept {
+  try {
+    return generation_ > 0 && read_file(claim_path(stem_, generation_)) == content_;
+  } catch (const std::exception&) {
+    return false;  // it is gone
+  }
+}
+
 void Claim::release() noexcept {
-  for (int generation = generation_; generation > 0; --generation) {  // ours and the stale ones
-    ::unlink(claim_path(stem_, generation).c_str());
+  if (is_ours()) {  // and with it the stale ones
+    for (int generation = generation_; generation > 0; --generation) {
+      ::unlink(claim_path(stem_, generation).c_str());
+    }
   }
   generation_ = 0;
 }
@@ -173,7 +186,7 @@ void Claim::renew() const {
   ::utimensat(AT_FDCWD, claim_path(stem_, generation_).c_str(), nullptr, 0);
 }
 
-bool Claim::lost() const { return latest_generation(stem_) != generation_; }
+bool Claim::lost() const { return latest_generation(stem_) != generation_ || !is_ours(); }
 
 Ledger::Ledger(fs::path folder, double stale_seconds)
     : folder_(std::move(folder)), stale_seconds_(stale_seconds) {
@@ -192,10 +205,11 @@ std::optional<Claim> Ledger::claim(const std::string& name) const {
   if (latest > 0 && !is_stale(claim_path(stem, latest), stale_seconds_)) {
     return std::nullopt;
   }
-  if (!create_claim(claim_path(stem, latest + 1))) {
+  auto content = create_claim(claim_path(stem, latest + 1));
+  if (!content) {
     return std::nullopt;
   }
-  return Claim(stem, latest + 1);
+  return Claim(stem, latest + 1, std::move(*content));
 }
 
 std::optional<std::string> Ledger::holder(const std::string& name) const {
@@ -244,6 +258,7 @@ std::optional<Record> Ledger::record(const std::string& id) const {
     record.seconds = stored.at("seconds").get<double>();
     record.memory_mib = stored.at("memory_mib").get<double>();
     record.result = stored.at("result").dump();
+    record.processor_seconds = stored.value("processor_seconds", 0.0);
     return record;
   } catch (const json::exception&) {
     throw UserError(
@@ -257,6 +272,7 @@ void Ledger::write(const std::string& id, const Record& record) const {
                        {"reason", record.reason},
                        {"exit", record.exit_code},
                        {"seconds", record.seconds},
+                       {"processor_seconds", record.processor_seconds},
                        {"memory_mib", record.memory_mib},
                        {"result", result.is_discarded() ? json(nullptr) : result}};
   write_file_atomically(folder_ / (id + kRecordEnding), stored.dump(1) + "\n");

@@ -18,17 +18,22 @@ class Claim {
 
   /// Tells others that we are alive: sets the file's time. Call it more often than others wait.
   void renew() const;
-  /// Whether another process took us for dead and claimed the same; we must stop then.
+  /// Whether another process took us for dead and claimed the same; we must stop then, and take
+  /// nothing of its away.
   bool lost() const;
 
  private:
   friend class Ledger;
-  Claim(std::filesystem::path stem, int generation)
-      : stem_(std::move(stem)), generation_(generation) {}
+  Claim(std::filesystem::path stem, int generation, std::string content)
+      : stem_(std::move(stem)), generation_(generation), content_(std::move(content)) {}
   void release() noexcept;
+  /// The file of our number may be another's: whoever took our claim over may have ended, and with
+  /// the numbers gone a third begins again at 1.
+  bool is_ours() const noexcept;
 
   std::filesystem::path stem_;
-  int generation_;  ///< 0: moved from
+  int generation_;       ///< 0: moved from
+  std::string content_;  ///< of the file: this process
 };
 
 /// How a task ended.
@@ -37,8 +42,9 @@ struct Record {
   std::string reason;  ///< of a failure: one sentence
   int exit_code = 0;   ///< of the program; 128 + n for signal n
   double seconds = 0.0;
-  double memory_mib = 0.0;  ///< largest resident memory
-  std::string result;       ///< JSON text that the program printed
+  double memory_mib = 0.0;         ///< largest resident memory
+  std::string result;              ///< JSON text that the program printed
+  double processor_seconds = 0.0;  ///< of all threads; 0 in records of earlier versions
 };
 
 class Ledger {

@@ -59,6 +59,20 @@ TEST(Claims, AreLostToWhoeverTookThemOver) {
   EXPECT_TRUE(claim->lost());
 }
 
+TEST(Claims, ThatWereLostLeaveThoseOfOthers) {
+  const ScratchFolder scratch;
+  const Ledger ledger(scratch.path() / "ledger", 600.0);
+  auto claim = ledger.claim("a");
+  // One took it over as number 2 and ended, so that the numbers began again with a third.
+  const std::string third = R"({"host":"elsewhere","pid":1,"start":"1"})";
+  const auto file = scratch.write("ledger/claims/a.claim.1", third);
+  EXPECT_TRUE(claim->lost());
+  claim.reset();
+  ASSERT_TRUE(std::filesystem::exists(file));
+  EXPECT_EQ(read_file(file), third);
+  EXPECT_EQ(ledger.holder("a"), "process 1 on elsewhere");
+}
+
 TEST(Claims, WithoutContentAreJudgedByTheirAge) {
   const ScratchFolder scratch;
   const Ledger ledger(scratch.path() / "ledger", 600.0);
