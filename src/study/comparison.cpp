@@ -9,12 +9,12 @@
 
 #include "core/errors.hpp"
 #include "core/random.hpp"
+#include "study/exact_tests.hpp"
 #include "study/student.hpp"
 
 namespace probedarts::study {
 namespace {
 
-constexpr std::size_t kExactPairs = 20;
 constexpr int kRandomFlips = 100000;
 constexpr int kMostRuns = 1000000;
 
@@ -92,43 +92,94 @@ std::optional<double> lattice_p(const std::vector<std::int64_t>& whole) {
   return std::min(1.0, tails);
 }
 
-std::string runs_text(std::size_t runs) {
-  return fmt::format("{} paired run{}", runs, runs == 1 ? "" : "s");
+/// "4 paired runs", "4 runs against 8".
+std::string runs_text(const Comparison& c) {
+  return c.test == TestKind::kPermutation
+             ? fmt::format("{} run{} against {}", c.first_runs, c.first_runs == 1 ? "" : "s",
+                           c.second_runs)
+             : fmt::format("{} paired run{}", c.pairs, c.pairs == 1 ? "" : "s");
 }
 
 /// "+1.20 points (95 % interval -0.10 to 2.50)".
 std::string difference_text(const Comparison& c) {
-  const std::string mean = fmt::format("{:+.2f} points", 100.0 * c.difference.mean);
-  return c.interval ? fmt::format("{} (95 % interval {:.2f} to {:.2f})", mean,
-                                  100.0 * c.interval->low, 100.0 * c.interval->high)
-                    : mean;
+  return fmt::format("{:+.2f} points{}", 100.0 * c.difference.mean, interval_text(c));
 }
 
 std::string needed_text(const Comparison& c) {
-  if (c.pairs < 2) {
+  if (!c.difference.sd) {
     return "at least two are needed to say more";
   }
-  return c.needed
-             ? fmt::format("about {} would be needed at the difference and spread seen", *c.needed)
-             : std::string("no number of runs would be enough at the difference seen");
+  const char* each = c.test == TestKind::kPermutation ? " of each" : "";
+  return c.needed ? fmt::format("about {}{} would be needed at the difference and spread seen",
+                                *c.needed, each)
+                  : std::string("no number of runs would be enough at the difference seen");
 }
 
 std::string sentence_of(const Comparison& c, std::size_t comparisons) {
-  if (c.pairs == 0) {
+  if (c.test != TestKind::kPermutation && c.pairs == 0) {
     return fmt::format("{} and {} have no seed in common and cannot be compared.", c.first,
                        c.second);
   }
-  const std::string p = comparisons > 1
-                            ? fmt::format("p = {:.3g} after correction for {} comparisons",
-                                          c.corrected_p, comparisons)
-                            : fmt::format("p = {:.3g}", c.p);
+  const std::string p = p_text(c, comparisons);
   if (c.verdict == Verdict::kNotDistinguishable) {
     return fmt::format("{} and {} are not distinguishable with {}: {}, {}; {}.", c.first, c.second,
-                       runs_text(c.pairs), difference_text(c), p, needed_text(c));
+                       runs_text(c), difference_text(c), p, needed_text(c));
   }
   return fmt::format("{} is {} than {}: {} over {}, {}.", c.first,
                      c.verdict == Verdict::kBetter ? "better" : "worse", c.second,
-                     difference_text(c), runs_text(c.pairs), p);
+                     difference_text(c), runs_text(c), p);
+}
+
+bool equal_but_for_rounding(const MeanSd& seen) {
+  return seen.sd && *seen.sd <= 1e-12 * std::abs(seen.mean);
+}
+
+Comparison compare_paired(const ScoredRow& first, const ScoredRow& second,
+                          const CompareOptions& options) {
+  const std::vector<double> differences = paired_differences(first, second);
+  Comparison c;
+  c.pairs = differences.size();
+  c.difference = mean_and_sd(differences);
+  const auto student =
+      equal_but_for_rounding(c.difference) ? std::nullopt : student_interval(differences);
+  const auto student_p =
+      options.test == PairedTest::kStudent ? paired_t_p(differences) : std::nullopt;
+  if (student_p) {
+    c.test = TestKind::kStudent;
+    c.p = *student_p;
+    c.interval = student;
+    return c;
+  }
+  c.p = sign_flip_p(differences, options.seed);
+  const std::vector<double> ones(differences.size(), 1.0);
+  c.interval = differences.size() <= kExactPairs
+                   ? sign_flip_interval(differences, ones, kIntervalLevel)
+                   : widened(student, c.p);
+  c.normal = c.interval ? std::nullopt : student;
+  return c;
+}
+
+Comparison compare_samples(const ScoredRow& first, const ScoredRow& second,
+                           const CompareOptions& options) {
+  Comparison c;
+  c.test = TestKind::kPermutation;
+  c.first_runs = first.scores.size();
+  c.second_runs = second.scores.size();
+  const MeanSd one = mean_and_sd(first.scores);
+  const MeanSd other = mean_and_sd(second.scores);
+  c.difference.runs = c.first_runs + c.second_runs;
+  c.difference.mean = one.mean - other.mean;
+  if (one.sd || other.sd) {
+    const double squares =
+        std::pow(one.sd.value_or(0.0), 2) * (static_cast<double>(c.first_runs) - 1.0) +
+        std::pow(other.sd.value_or(0.0), 2) * (static_cast<double>(c.second_runs) - 1.0);
+    c.difference.sd = std::sqrt(squares / (static_cast<double>(c.difference.runs) - 2.0));
+  }
+  const TwoSampleTest test =
+      permutation_test(first.scores, second.scores, kIntervalLevel, options.seed);
+  c.p = test.p;
+  c.interval = test.interval;
+  return c;
 }
 
 }  // namespace
@@ -180,13 +231,13 @@ double sign_flip_p(std::span<const double> all, std::uint64_t seed) {
   return static_cast<double>(as_far) / kRandomFlips;
 }
 
-double paired_t_p(std::span<const double> differences) {
+std::optional<double> paired_t_p(std::span<const double> differences) {
   const MeanSd seen = mean_and_sd(differences);
   if (!seen.sd || seen.mean == 0.0) {
     return 1.0;
   }
-  if (*seen.sd < 1e-12 * std::abs(seen.mean)) {
-    return 0.0;  // equal but for rounding
+  if (equal_but_for_rounding(seen)) {
+    return std::nullopt;
   }
   const double runs = static_cast<double>(seen.runs);
   const double t = seen.mean / (*seen.sd / std::sqrt(runs));
@@ -257,6 +308,68 @@ std::optional<int> runs_needed(double mean, double sd, double level,
   return std::max(least, many);
 }
 
+std::optional<int> runs_needed_of_each(double mean, double sd, double level,
+                                       const CompareOptions& options) {
+  require(level > 0.0 && level < 1.0, "a level lies between 0 and 1");
+  if (mean == 0.0) {
+    return std::nullopt;
+  }
+  std::size_t least = 2;
+  while (least_permutation_p(least, least) > level) {
+    ++least;
+  }
+  if (sd == 0.0) {
+    return static_cast<int>(least);
+  }
+  const double effect = std::abs(mean) / sd;
+  const auto enough = [&](int runs) {
+    return t_power(effect * std::sqrt(runs / 2.0), 2.0 * runs - 2.0, level) >= options.power;
+  };
+  int few = static_cast<int>(least) - 1;
+  int many = few + 1;
+  while (!enough(many)) {
+    if (many == kMostRuns) {
+      return std::nullopt;
+    }
+    few = many;
+    many = std::min(2 * many, kMostRuns);
+  }
+  while (many - few > 1) {
+    const int middle = few + (many - few) / 2;
+    (enough(middle) ? many : few) = middle;
+  }
+  return many;
+}
+
+std::optional<Interval> widened(std::optional<Interval> interval, double p) {
+  if (interval && p > kIntervalLevel) {
+    interval->low = std::min(interval->low, 0.0);
+    interval->high = std::max(interval->high, 0.0);
+  }
+  return interval;
+}
+
+std::string interval_text(const Comparison& c) {
+  if (c.interval) {
+    return fmt::format(" (95 % interval {:.2f} to {:.2f})", 100.0 * c.interval->low,
+                       100.0 * c.interval->high);
+  }
+  return c.normal ? fmt::format(
+                        " (too few for a 95 % interval; were differences normal, {:.2f} to "
+                        "{:.2f})",
+                        100.0 * c.normal->low, 100.0 * c.normal->high)
+                  : "";
+}
+
+std::string p_text(const Comparison& c, std::size_t comparisons) {
+  constexpr const char* kNames[] = {"sign-flip", "paired t", "permutation"};
+  const std::string own =
+      fmt::format("{} test p = {:.3g}", kNames[static_cast<std::size_t>(c.test)], c.p);
+  return comparisons > 1 ? fmt::format("{}, {:.3g} after correction for {} comparisons", own,
+                                       c.corrected_p, comparisons)
+                         : own;
+}
+
 void judge_family(std::vector<Comparison>& family, double level) {
   std::vector<double> p_values;
   for (const Comparison& c : family) {
@@ -266,7 +379,8 @@ void judge_family(std::vector<Comparison>& family, double level) {
   for (std::size_t i = 0; i < family.size(); ++i) {
     Comparison& c = family[i];
     c.corrected_p = corrected[i];
-    if (c.corrected_p <= level) {
+    const bool holds_zero = c.interval && c.interval->low <= 0.0 && c.interval->high >= 0.0;
+    if (c.corrected_p <= level && !holds_zero) {
       c.verdict = c.difference.mean > 0.0 ? Verdict::kBetter : Verdict::kWorse;
     }
   }
@@ -278,22 +392,21 @@ std::vector<Comparison> compare_rows(const std::vector<ScoredRow>& rows,
   std::vector<Comparison> all;
   for (const auto& [first, second] : pairs) {
     require(first < rows.size() && second < rows.size(), "a comparison names rows");
-    const std::vector<double> differences = paired_differences(rows[first], rows[second]);
-    Comparison c;
+    const bool paired = !rows[first].drawn && !rows[second].drawn;
+    Comparison c = paired ? compare_paired(rows[first], rows[second], options)
+                          : compare_samples(rows[first], rows[second], options);
     c.first = rows[first].name;
     c.second = rows[second].name;
-    c.pairs = differences.size();
-    c.difference = mean_and_sd(differences);
-    c.interval = student_interval(differences);
-    c.p = options.test == PairedTest::kSignFlip ? sign_flip_p(differences, options.seed)
-                                                : paired_t_p(differences);
     all.push_back(std::move(c));
   }
   judge_family(all, options.level);
   for (Comparison& c : all) {
     if (c.verdict == Verdict::kNotDistinguishable && c.difference.sd) {
-      c.needed = runs_needed(c.difference.mean, *c.difference.sd,
-                             options.level / static_cast<double>(all.size()), options);
+      const double level = options.level / static_cast<double>(all.size());
+      CompareOptions used = options;
+      used.test = c.test == TestKind::kStudent ? PairedTest::kStudent : PairedTest::kSignFlip;
+      const auto needed_for = c.test == TestKind::kPermutation ? runs_needed_of_each : runs_needed;
+      c.needed = needed_for(c.difference.mean, *c.difference.sd, level, used);
     }
     c.sentence = sentence_of(c, all.size());
   }

@@ -8,7 +8,7 @@
 
 #include "study/statistics.hpp"
 
-/// Paired tests between rows of a study, and what they allow one to say.
+/// Tests between rows of a study, and what they allow one to say.
 namespace probedarts::study {
 
 /// Two-sided sign-flip test of the mean difference (Fisher 1935; Pitman 1937): the share of all 2^n
@@ -22,14 +22,20 @@ namespace probedarts::study {
 double sign_flip_p(std::span<const double> differences, std::uint64_t seed);
 
 /// Two-sided paired t test. Assumes normal differences.
-/// \returns p in [0, 1]; 1 for less than two pairs. Equal differences other than 0 give 0.
-double paired_t_p(std::span<const double> differences);
+/// \returns p in (0, 1]; 1 for less than two pairs, and when all differences are 0. Nothing when
+/// they are equal otherwise: without spread the test would call any difference certain, and normal
+/// differences are not equal (shares of a few images are).
+std::optional<double> paired_t_p(std::span<const double> differences);
 
 /// Holm's step-down correction (Holm 1979), in the order given: the i-th smallest of m becomes the
 /// largest of min(1, (m - j + 1) p_j) over j <= i. The chance of any false "better" or "worse"
 /// among all comparisons stays below the level, whichever of them are true.
 std::vector<double> holm(std::span<const double> p_values);
 
+/// What a comparison was tested by: permutation where nothing pairs the runs of two rows.
+enum class TestKind { kSignFlip, kStudent, kPermutation };
+
+/// Of paired runs.
 enum class PairedTest { kSignFlip, kStudent };
 
 struct CompareOptions {
@@ -46,29 +52,58 @@ struct CompareOptions {
 /// \returns nothing when mean is 0 or the number exceeds a million.
 std::optional<int> runs_needed(double mean, double sd, double level, const CompareOptions& options);
 
+/// The same for two samples that nothing pairs, of as many runs each: by the power of the
+/// two-sample t test at a common sd, and never below the number with which the permutation test can
+/// reach the level.
+std::optional<int> runs_needed_of_each(double mean, double sd, double level,
+                                       const CompareOptions& options);
+
 /// Scores of one row, by seed; higher is better.
 struct ScoredRow {
   std::string name;
   std::vector<std::uint64_t> seeds;
   std::vector<double> scores;  ///< as many as seeds, in 0..1
+  /// Scores of things drawn at random (random cells): their seeds pair them with nothing, for the
+  /// k-th of them has no more to do with the k-th search than with any other.
+  bool drawn = false;
 };
 
 enum class Verdict { kBetter, kWorse, kNotDistinguishable };
 
-/// What can be said about `first` against `second` on the seeds that both have.
+/// What can be said about `first` against `second`: on the seeds that both have, or, where one was
+/// drawn at random, of all runs of both.
 struct Comparison {
   std::string first, second;
-  std::size_t pairs = 0;
-  MeanSd difference;                 ///< first - second
-  std::optional<Interval> interval;  ///< 95 %, Student's
-  double p = 1.0;                    ///< of the test chosen
-  double corrected_p = 1.0;          ///< after Holm
+  TestKind test = TestKind::kSignFlip;
+  std::size_t pairs = 0;                        ///< 0 where runs are not paired
+  std::size_t first_runs = 0, second_runs = 0;  ///< where they are not
+  MeanSd difference;                            ///< first - second; not paired: sd within the rows
+  /// 95 %: the differences that this very test would not refuse. Nothing when it can refuse none,
+  /// so few are the runs, and when all differences are equal.
+  std::optional<Interval> interval;
+  std::optional<Interval> normal;  ///< without `interval`: Student's, were differences normal
+  double p = 1.0;                  ///< of the test
+  double corrected_p = 1.0;        ///< after Holm
   Verdict verdict = Verdict::kNotDistinguishable;
-  std::optional<int> needed;  ///< runs, where not distinguishable
+  std::optional<int> needed;  ///< runs (of each), where not distinguishable
   std::string sentence;       ///< all of that in words
 };
 
-/// Takes all comparisons as one family: Holm's correction of their p, and the verdicts.
+/// Level of all intervals, which are those of one comparison by itself; `corrected_p` judges.
+inline constexpr double kIntervalLevel = 0.05;
+
+/// An interval that only nearly belongs to a test, widened to hold 0 where the test does not refuse
+/// it at kIntervalLevel.
+std::optional<Interval> widened(std::optional<Interval> interval, double p);
+
+/// " (95 % interval 0.10 to 2.30)", in points, or why there is none.
+std::string interval_text(const Comparison& comparison);
+
+/// "sign-flip test p = 0.0312, 0.0938 after correction for 3 comparisons".
+std::string p_text(const Comparison& comparison, std::size_t comparisons);
+
+/// Takes all comparisons as one family: Holm's correction of their p, and the verdicts. Better or
+/// worse is what p after correction and the interval both say.
 void judge_family(std::vector<Comparison>& family, double level);
 
 /// Compares pairs of rows, given as indices, as one family.

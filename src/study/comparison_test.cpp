@@ -64,13 +64,13 @@ TEST(SignFlip, OfManyOtherPairsComesFromRandomChoices) {
 }
 
 TEST(PairedT, AgreesWithScipy) {
-  EXPECT_NEAR(paired_t_p(kDifferences), 0.022352224087994615, 1e-12);
+  EXPECT_NEAR(paired_t_p(kDifferences).value(), 0.022352224087994615, 1e-12);
 }
 
-TEST(PairedT, DecidesWithoutSpread) {
-  EXPECT_DOUBLE_EQ(paired_t_p(Values{0.1, 0.1, 0.1}), 0.0);
-  EXPECT_DOUBLE_EQ(paired_t_p(Values{0.0, 0.0, 0.0}), 1.0);
-  EXPECT_DOUBLE_EQ(paired_t_p(Values{0.1}), 1.0);
+TEST(PairedT, SaysNothingWithoutSpread) {
+  EXPECT_FALSE(paired_t_p(Values{0.1, 0.1, 0.1}));
+  EXPECT_DOUBLE_EQ(paired_t_p(Values{0.0, 0.0, 0.0}).value(), 1.0);
+  EXPECT_DOUBLE_EQ(paired_t_p(Values{0.1}).value(), 1.0);
 }
 
 TEST(Holm, MultipliesByTheComparisonsLeft) {
@@ -115,8 +115,8 @@ TEST(CompareRows, SaysBetterOnlyWhereTheTestAllows) {
   EXPECT_EQ(all[0].verdict, Verdict::kBetter);
   EXPECT_EQ(all[1].verdict, Verdict::kWorse);
   EXPECT_EQ(all[0].sentence,
-            "A is better than B: +2.50 points (95 % interval 1.40 to 3.60) over 6 paired runs, p = "
-            "0.00417 after correction for 2 comparisons.");
+            "A is better than B: +2.50 points (95 % interval 1.40 to 3.60) over 6 paired runs, "
+            "paired t test p = 0.00208, 0.00417 after correction for 2 comparisons.");
 }
 
 TEST(CompareRows, SaysHowManyRunsWouldBeNeeded) {
@@ -124,10 +124,63 @@ TEST(CompareRows, SaysHowManyRunsWouldBeNeeded) {
                                        {"B", {1, 2, 3, 4}, {0.90, 0.90, 0.90, 0.90}}};
   const auto all = compare_rows(rows, {{0, 1}}, {});
   EXPECT_EQ(all[0].verdict, Verdict::kNotDistinguishable);
-  EXPECT_EQ(
-      all[0].sentence,
-      "A and B are not distinguishable with 4 paired runs: +2.50 points (95 % interval 0.45 to "
-      "4.55), p = 0.125; about 6 would be needed at the difference and spread seen.");
+  EXPECT_EQ(all[0].sentence,
+            "A and B are not distinguishable with 4 paired runs: +2.50 points (too few for a 95 % "
+            "interval; were differences normal, 0.45 to 4.55), sign-flip test p = 0.125; about 6 "
+            "would be "
+            "needed at the difference and spread seen.");
+}
+
+TEST(CompareRows, FallsBackToSignsWhereStudentHasNoSpread) {
+  const std::vector<ScoredRow> rows = {{"A", {1, 2, 3}, {0.5, 0.625, 0.75}},
+                                       {"B", {1, 2, 3}, {0.375, 0.5, 0.625}}};
+  EXPECT_EQ(compare_rows(rows, {{0, 1}}, {.test = PairedTest::kStudent})[0].sentence,
+            "A and B are not distinguishable with 3 paired runs: +12.50 points, sign-flip test p = "
+            "0.25; about 6 would be needed at the difference and spread seen.");
+}
+
+TEST(CompareRows, GivesTheIntervalOfItsOwnTest) {
+  const std::vector<ScoredRow> rows = {{"A", kSeeds, {0.51, 0.515, 0.495, 0.52, 0.515, 0.516}},
+                                       {"B", kSeeds, {0.5, 0.5, 0.5, 0.5, 0.5, 0.5}}};
+  EXPECT_EQ(compare_rows(rows, {{0, 1}}, {})[0].sentence,
+            "A and B are not distinguishable with 6 paired runs: +1.18 points (95 % interval -0.50 "
+            "to 2.00), sign-flip test p = 0.0625; about 7 would be needed at the difference and "
+            "spread seen.");
+}
+
+TEST(CompareRows, PairsNothingWithWhatWasDrawnAtRandom) {
+  const std::vector<ScoredRow> rows = {
+      {"searched", {1, 2, 3, 4}, {0.90, 0.91, 0.92, 0.93}},
+      {"random", {1, 2, 3, 4, 5, 6, 7, 8}, {0.80, 0.85, 0.82, 0.86, 0.81, 0.83, 0.84, 0.87}, true}};
+  const auto all = compare_rows(rows, {{0, 1}}, {});
+  EXPECT_EQ(all[0].test, TestKind::kPermutation);
+  EXPECT_EQ(all[0].verdict, Verdict::kBetter);
+  EXPECT_THAT(all[0].sentence, ::testing::StartsWith(
+                                   "searched is better than random: +8.00 points (95 % interval "));
+  EXPECT_THAT(all[0].sentence,
+              ::testing::EndsWith(") over 4 runs against 8, permutation test p = 0.00404."));
+}
+
+TEST(CompareRows, SaysHowManyOfEachWouldBeNeeded) {
+  const std::vector<ScoredRow> rows = {{"a", {1, 2}, {0.5, 0.6}}, {"b", {1, 2}, {0.4, 0.6}, true}};
+  EXPECT_EQ(compare_rows(rows, {{0, 1}}, {})[0].sentence,
+            "a and b are not distinguishable with 2 runs against 2: +5.00 points, permutation test "
+            "p = 1; about 80 of each would be needed at the difference and spread seen.");
+}
+
+// R 4.2, power.t.test(delta = 1, sd = 1, power = 0.8)$n = 16.71; delta = 0.5: 63.77.
+TEST(RunsNeededOfEach, AgreesWithR) {
+  EXPECT_EQ(runs_needed_of_each(1.0, 1.0, 0.05, {}), 17);
+  EXPECT_EQ(runs_needed_of_each(-0.5, 1.0, 0.05, {}), 64);
+  EXPECT_EQ(runs_needed_of_each(9.0, 1.0, 0.05, {}), 4);  // 2 / C(8, 4) is the first below 0.05
+  EXPECT_FALSE(runs_needed_of_each(0.0, 1.0, 0.05, {}));
+}
+
+TEST(Widened, HoldsZeroWhereTheTestDoesNotRefuseIt) {
+  EXPECT_EQ(widened(Interval{0.1, 0.2}, 0.2)->low, 0.0);
+  EXPECT_EQ(widened(Interval{-0.2, -0.1}, 0.2)->high, 0.0);
+  EXPECT_EQ(widened(Interval{0.1, 0.2}, 0.05)->low, 0.1);
+  EXPECT_FALSE(widened(std::nullopt, 0.2));
 }
 
 TEST(CompareRows, PairsBySeedWhateverTheOrder) {
@@ -144,8 +197,8 @@ TEST(CompareRows, SaysWhenNothingIsPaired) {
   EXPECT_EQ(all[0].sentence, "A and B have no seed in common and cannot be compared.");
   EXPECT_EQ(
       all[1].sentence,
-      "A and C are not distinguishable with 1 paired run: +10.00 points, p = 1 after correction "
-      "for 2 comparisons; at least two are needed to say more.");
+      "A and C are not distinguishable with 1 paired run: +10.00 points, sign-flip test p = 1, 1 "
+      "after correction for 2 comparisons; at least two are needed to say more.");
 }
 
 TEST(RunsNeeded, IsTheLeastNumberWithThePowerAskedFor) {

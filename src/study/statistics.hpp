@@ -21,9 +21,14 @@ struct Interval {
 
 inline constexpr int kResamples = 10000;
 
+/// Below so many values or groups a bootstrap holds the mean clearly less often than it says.
+inline constexpr std::size_t kFewGroups = 10;
+
 /// Percentile bootstrap of the mean (Efron & Tibshirani 1993, ch. 13): means of resamples drawn
-/// with replacement, cut at both ends. With n runs it is too narrow by about sqrt((n - 1) / n);
-/// `student_interval` is the wider, safer one for a handful of seeds.
+/// with replacement, cut at both ends. Of few values it is far too narrow, because it takes their
+/// spread as if it were known: one of 95 % holds the mean of normal values in about three of four
+/// samples of 3 or 4, being 0.38 and 0.52 times as wide as that of Student. Seeds need
+/// `student_interval`.
 /// \param confidence  in (0, 1). \returns nothing for less than two values.
 /// Cost: kResamples * n.
 std::optional<Interval> bootstrap_interval(std::span<const double> values, std::uint64_t seed,

@@ -75,10 +75,10 @@ double student_quantile(double probability, double freedom) {
   return low + (high - low) / 2.0;
 }
 
-double paired_t_power(int runs, double effect, double level) {
-  require(runs >= 2 && level > 0.0 && level < 1.0, "a test needs two runs and a level in (0, 1)");
-  const double freedom = runs - 1.0;
-  const double shift = std::abs(effect) * std::sqrt(static_cast<double>(runs));
+double t_power(double signed_shift, double freedom, double level) {
+  require(freedom >= 1.0 && level > 0.0 && level < 1.0,
+          "a test needs a degree of freedom and a level in (0, 1)");
+  const double shift = std::abs(signed_shift);
   const double critical = student_quantile(1.0 - level / 2.0, freedom);
   // Density of s, chi over sqrt(nu): 2 (nu/2)^(nu/2) s^(nu-1) exp(-nu s^2 / 2) / gamma(nu/2).
   const double log_front =
@@ -87,7 +87,7 @@ double paired_t_power(int runs, double effect, double level) {
     if (s <= 0.0) {
       // Only with one degree of freedom has s = 0 a density; there the test always rejects, but
       // for a shift of 0, where both tails meet in the middle and give the same sum.
-      return runs == 2 ? std::exp(log_front) : 0.0;
+      return freedom == 1.0 ? std::exp(log_front) : 0.0;
     }
     const double density =
         std::exp(log_front + (freedom - 1.0) * std::log(s) - freedom * s * s / 2.0);
@@ -104,6 +104,11 @@ double paired_t_power(int runs, double effect, double level) {
     sum += (i % 2 == 1 ? 4.0 : 2.0) * rejected_at(from + i * step);
   }
   return std::min(1.0, sum * step / 3.0);
+}
+
+double paired_t_power(int runs, double effect, double level) {
+  require(runs >= 2, "a paired test needs two runs");
+  return t_power(effect * std::sqrt(static_cast<double>(runs)), runs - 1.0, level);
 }
 
 }  // namespace probedarts::study

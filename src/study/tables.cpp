@@ -57,6 +57,12 @@ std::optional<TestImages> images_of(const std::vector<std::size_t>& tests, const
   return mean_over_runs(runs);
 }
 
+/// Whether these tasks of a row are of cells drawn at random. What was selected among them is one
+/// cell, whose trainings are repeated with the seeds of all others.
+bool is_drawn(const Row& row, const std::vector<std::size_t>& tasks) {
+  return row.kind == Row::Kind::kRandom && tasks == row.quicks;
+}
+
 class Measurer {
  public:
   Measurer(const Plan& plan, const Progress& progress, const CompareOptions& options,
@@ -113,8 +119,10 @@ class Measurer {
       measured.rows.push_back(score(row, plan_, measuring.tasks, measure));
       measured.data.push_back(measuring.data);
       any = any || !measured.rows.back().scores.empty();
-      images.push_back({row.name, folder_ ? images_of(measuring.tasks, plan_, progress_, *folder_)
-                                          : std::nullopt});
+      measured.rows.back().drawn = is_drawn(row, measuring.tasks);
+      images.push_back(
+          {row.name, measuring.data,
+           folder_ ? images_of(measuring.tasks, plan_, progress_, *folder_) : std::nullopt});
       measured.images.push_back(
           images.back().images ? std::optional(score_of(*images.back().images)) : std::nullopt);
     }
@@ -155,6 +163,15 @@ std::string cell_text(const ScoredRow& row, TableFormat format) {
                  : percent(seen.mean);
 }
 
+/// Student's, within 0 to 1; nothing of runs that are all equal, whose spread is unknown.
+std::optional<Interval> interval_of_mean(const std::vector<double>& scores) {
+  const auto interval = student_interval(scores);
+  if (!interval || interval->low == interval->high) {
+    return std::nullopt;
+  }
+  return Interval{std::max(0.0, interval->low), std::min(1.0, interval->high)};
+}
+
 std::string csv_interval(const std::optional<Interval>& interval) {
   return interval ? fmt::format("{:.6f},{:.6f}", interval->low, interval->high) : ",";
 }
@@ -167,7 +184,9 @@ std::string csv_images(const std::optional<ImageScore>& score) {
 }
 
 std::string render_csv(const Findings& findings) {
-  std::string text = "row,measure,runs,mean,sd,low,high,images,groups,images_low,images_high\n";
+  std::string text =
+      "row,measure,runs,mean,sd,low,high,images,groups,images_low,images_high,bootstrap_low,"
+      "bootstrap_high\n";
   for (const Measured& measured : findings.measures) {
     for (std::size_t r = 0; r < measured.rows.size(); ++r) {
       const ScoredRow& row = measured.rows[r];
@@ -175,11 +194,11 @@ std::string render_csv(const Findings& findings) {
       if (seen.runs == 0) {
         continue;
       }
-      const auto interval = bootstrap_interval(row.scores, kBootstrapSeed);
-      text +=
-          fmt::format("{},{},{},{:.6f},{},{},{}\n", csv_field(row.name), csv_field(measured.name),
-                      seen.runs, seen.mean, seen.sd ? fmt::format("{:.6f}", *seen.sd) : "",
-                      csv_interval(interval), csv_images(measured.images[r]));
+      text += fmt::format(
+          "{},{},{},{:.6f},{},{},{},{}\n", csv_field(row.name), csv_field(measured.name), seen.runs,
+          seen.mean, seen.sd ? fmt::format("{:.6f}", *seen.sd) : "",
+          csv_interval(interval_of_mean(row.scores)), csv_images(measured.images[r]),
+          csv_interval(bootstrap_interval(row.scores, kBootstrapSeed)));
     }
   }
   return text;
@@ -217,7 +236,7 @@ std::string markdown_table(const Findings& findings) {
         fmt::format("| {} |", escaped(findings.measures[0].rows[r].name, TableFormat::kMarkdown));
     for (const Measured& measured : findings.measures) {
       const ScoredRow& row = measured.rows[r];
-      const auto interval = bootstrap_interval(row.scores, kBootstrapSeed);
+      const auto interval = interval_of_mean(row.scores);
       text += fmt::format(" {}{} |", cell_text(row, TableFormat::kMarkdown),
                           interval ? fmt::format(" ({} to {}; {} runs)", percent(interval->low),
                                                  percent(interval->high), row.scores.size())
@@ -250,9 +269,10 @@ std::string image_table(const Measured& measured) {
     text += fmt::format(
         "| {} | {} | {} | {} | {} |\n", escaped(measured.rows[r].name, TableFormat::kMarkdown),
         percent(score->accuracy),
-        score->interval
-            ? fmt::format("{} to {}", percent(score->interval->low), percent(score->interval->high))
-            : "-",
+        score->interval ? fmt::format("{} to {}{}", percent(score->interval->low),
+                                      percent(score->interval->high),
+                                      score->is_too_narrow() ? ", too narrow: few groups" : "")
+                        : "-",
         score->images, score->groups > 0 ? std::to_string(score->groups) : "not known");
   }
   return text.empty() ? ""
@@ -295,8 +315,8 @@ std::string render_markdown(const Findings& findings) {
     return text + "No results yet.\n";
   }
   text += markdown_table(findings) +
-          "\nPercent, mean with standard deviation over runs, and the 95 % bootstrap interval of "
-          "the mean.\n";
+          "\nPercent, mean with standard deviation over runs, and Student's 95 % interval of the "
+          "mean.\n";
   for (std::size_t m = 0; m < findings.measures.size(); ++m) {
     const std::string name = escaped(findings.measures[m].name, TableFormat::kMarkdown);
     text += sentences("Comparisons: " + name, findings, m, findings.comparisons[m]);

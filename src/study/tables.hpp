@@ -58,7 +58,8 @@ Findings read_findings(const std::string& name, const Plan& plan, const Progress
 /// Rows against measures: means in percent with the sd below the line, as the paper prints them
 /// (96.73 with subscript 0.07), without sd for a single run. Markdown adds intervals, the
 /// sentences of all comparisons, what the probes said, and the predictions; CSV has mean, sd, runs
-/// and both ends of the bootstrap interval as numbers, over runs and over test images. The same
+/// and both ends of intervals as numbers: Student's and a bootstrap over runs, and that over test
+/// images. The same
 /// findings give the same bytes.
 std::string render(const Findings& findings, TableFormat format);
 

@@ -41,12 +41,15 @@ TEST(Tables, PrintMeansWithTheirSdAsThePaperDoes) {
 }
 
 TEST(Tables, GiveNumbersAsCsv) {
-  // The interval's ends are a value each: with three runs 1/27 > 2.5 % of resamples hold one
-  // thrice.
+  // Student's: 0.88 -+ 4.3027 * 0.02 / sqrt(3). The bootstrap's ends are a value each: with three
+  // runs 1/27 > 2.5 % of resamples hold one thrice.
   EXPECT_EQ(render(findings_of(kSix), TableFormat::kCsv),
-            "row,measure,runs,mean,sd,low,high,images,groups,images_low,images_high\n"
-            "N=2,search validation accuracy,3,0.880000,0.020000,0.860000,0.900000,,,,\n"
-            "N=3,search validation accuracy,3,0.780000,0.026458,0.750000,0.800000,,,,\n");
+            "row,measure,runs,mean,sd,low,high,images,groups,images_low,images_high,bootstrap_low,"
+            "bootstrap_high\n"
+            "N=2,search validation accuracy,3,0.880000,0.020000,0.830317,0.929683,,,,,0.860000,"
+            "0.900000\n"
+            "N=3,search validation accuracy,3,0.780000,0.026458,0.714276,0.845724,,,,,0.750000,"
+            "0.800000\n");
 }
 
 TEST(Tables, OfManyPairsSayThoseWithTheBestRowOfEachDataSet) {
@@ -77,11 +80,12 @@ TEST(Tables, SayInWordsWhatCanBeConcluded) {
   const std::string text = render(findings_of(kSix), TableFormat::kMarkdown);
   EXPECT_THAT(text, ::testing::StartsWith("# a\\_b\n\n| | search validation accuracy |\n"));
   EXPECT_THAT(text,
-              ::testing::HasSubstr("| N=2 | 88.00<sub>2.00</sub> (86.00 to 90.00; 3 runs) |\n"));
+              ::testing::HasSubstr("| N=2 | 88.00<sub>2.00</sub> (83.03 to 92.97; 3 runs) |\n"));
   EXPECT_THAT(text,
               ::testing::HasSubstr("- N=2 and N=3 are not distinguishable with 3 paired runs: "
-                                   "+10.00 points (95 % interval 7.52 to 12.48), p = 0.25; "
-                                   "about 6 would be needed at the difference and spread seen."
+                                   "+10.00 points (too few for a 95 % interval; were differences "
+                                   "normal, 7.52 to 12.48), sign-flip test p = 0.25; about 6 would "
+                                   "be needed at the difference and spread seen."
                                    "\n"));
 }
 
@@ -118,10 +122,36 @@ TEST(Tables, CompareRowsOnTheSameTestImages) {
   EXPECT_THAT(text,
               ::testing::HasSubstr("| resnet18 | 100.00 | 100.00 to 100.00 | 20 | not known |\n"));
   // 10 images differ, all in favour of one: McNemar's p is 2 / 2^10.
-  EXPECT_THAT(text, ::testing::HasSubstr("- On 20 images, resnet18 is better than senet18: +50.00 "
-                                         "points (95 % interval 25.99 to 74.01), p = 0.00195.\n"));
-  EXPECT_THAT(render(findings, TableFormat::kCsv),
-              ::testing::HasSubstr("resnet18,test accuracy,1,1.000000,,,,20,,1.000000,1.000000\n"));
+  EXPECT_THAT(text, ::testing::HasSubstr(
+                        "- On 20 images, resnet18 is better than senet18: +50.00 "
+                        "points (95 % interval 25.00 to 75.00), sign-flip test p = 0.00195.\n"));
+  EXPECT_THAT(
+      render(findings, TableFormat::kCsv),
+      ::testing::HasSubstr("resnet18,test accuracy,1,1.000000,,,,20,,1.000000,1.000000,,\n"));
+}
+
+TEST(Tables, ComparesAllRandomCellsWithAllSearchedOnes) {
+  const Plan plan = make_plan(
+      parse_study("phases = [\"search\", \"quick\"]\nseeds = [1, 2]\n[grid]\ndata = \"d\"\nnodes = "
+                  "2\n[rows]\nrandom = 3\n",
+                  "s.toml", kKnown));
+  Progress progress{std::vector<TaskState>(plan.tasks.size(), TaskState::kDone),
+                    std::vector<Record>(plan.tasks.size())};
+  for (std::size_t i = 0; i < 2; ++i) {
+    progress.records[plan.rows[0].searches[i]].result = "{\"valid_error\": 0.1}";
+    progress.records[plan.rows[0].quicks[i]].result =
+        i == 0 ? "{\"best_error\": 0.1}" : "{\"best_error\": 0.2}";
+  }
+  for (std::size_t k = 0; k < 3; ++k) {
+    progress.records[plan.rows[1].quicks[k]].result =
+        "{\"best_error\": 0." + std::to_string(3 + k) + "}";
+  }
+  const Findings findings = read_findings("s", plan, progress, {});
+  ASSERT_EQ(findings.comparisons.size(), 2U);
+  ASSERT_EQ(findings.comparisons[1].size(), 1U);
+  EXPECT_THAT(findings.comparisons[1][0].sentence,
+              ::testing::StartsWith("searched and random are not distinguishable with 2 runs "
+                                    "against 3: +25.00 points, permutation test p = 0.2; about "));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "core/errors.hpp"
 #include "core/files.hpp"
+#include "study/exact_tests.hpp"
 
 namespace probedarts::study {
 namespace {
@@ -89,15 +90,26 @@ std::vector<double> differences(const TestImages& first, const TestImages& secon
   return all;
 }
 
+/// Of a test of these differences; `p` is its.
+std::optional<Interval> interval_of_difference(const std::vector<double>& values,
+                                               const std::vector<std::uint64_t>& groups, double p) {
+  const std::vector<double> sums = sums_of_groups(values, groups);
+  if (sums.size() > kExactPairs) {
+    return widened(interval_of(values, groups), p);
+  }
+  const std::vector<double> ones(values.size(), 1.0);
+  return sign_flip_interval(sums, sums_of_groups(ones, groups), kIntervalLevel);
+}
+
 Comparison compare(const ImageRow& a, const ImageRow& b, const CompareOptions& options) {
   const std::vector<double> values = differences(*a.images, *b.images);
   Comparison c;
   c.first = a.name;
   c.second = b.name;
   c.difference = mean_and_sd(values);
-  c.interval = interval_of(values, a.images->groups);
   c.pairs = sums_of_groups(values, a.images->groups).size();
   c.p = image_test_p(*a.images, *b.images, options.seed);
+  c.interval = interval_of_difference(values, a.images->groups, c.p);
   return c;
 }
 
@@ -105,21 +117,16 @@ std::string sentence_of(const Comparison& c, const TestImages& images, std::size
   const std::string where = images.groups.empty() ? fmt::format("On {} images", images.names.size())
                                                   : fmt::format("On {} images in {} groups",
                                                                 images.names.size(), c.pairs);
-  const std::string interval = c.interval
-                                   ? fmt::format(" (95 % interval {:.2f} to {:.2f})",
-                                                 100.0 * c.interval->low, 100.0 * c.interval->high)
-                                   : "";
-  const std::string p = comparisons > 1
-                            ? fmt::format("p = {:.3g} after correction for {} comparisons",
-                                          c.corrected_p, comparisons)
-                            : fmt::format("p = {:.3g}", c.p);
+  const std::string interval = least_sign_flip_p(c.pairs) > kIntervalLevel
+                                   ? " (too few for a 95 % interval)"
+                                   : interval_text(c);
   const std::string said =
       c.verdict == Verdict::kNotDistinguishable
           ? fmt::format("{} and {} are not distinguishable", c.first, c.second)
           : fmt::format("{} is {} than {}", c.first,
                         c.verdict == Verdict::kBetter ? "better" : "worse", c.second);
   return fmt::format("{}, {}: {:+.2f} points{}, {}.", where, said, 100.0 * c.difference.mean,
-                     interval, p);
+                     interval, p_text(c, comparisons));
 }
 
 }  // namespace
@@ -199,7 +206,8 @@ std::vector<Comparison> compare_on_images(const std::vector<ImageRow>& rows,
   std::vector<const TestImages*> images;
   for (std::size_t a = 0; a < rows.size(); ++a) {
     for (std::size_t b = a + 1; b < rows.size(); ++b) {
-      if (rows[a].images && rows[b].images && rows[a].images->names == rows[b].images->names) {
+      if (rows[a].images && rows[b].images && rows[a].data == rows[b].data &&
+          rows[a].images->names == rows[b].images->names) {
         all.push_back(compare(rows[a], rows[b], options));
         images.push_back(&*rows[a].images);
       }

@@ -33,12 +33,15 @@ std::optional<TestImages> read_test_images(const std::filesystem::path& csv);
 std::optional<TestImages> mean_over_runs(const std::vector<TestImages>& runs);
 
 /// Accuracy over images, with a 95 % interval: a bootstrap that draws whole groups, where known,
-/// else Student's, which many images make as good.
+/// else Student's, which many images make as good. Over few groups the bootstrap is too narrow
+/// (statistics.hpp), which `is_too_narrow` says.
 struct ImageScore {
   double accuracy = 0.0;
   std::size_t images = 0;
   std::size_t groups = 0;  ///< 0: each image by itself
   std::optional<Interval> interval;
+
+  bool is_too_narrow() const { return interval && groups > 0 && groups < kFewGroups; }
 };
 ImageScore score_of(const TestImages& images);
 
@@ -51,11 +54,14 @@ double image_test_p(const TestImages& first, const TestImages& second, std::uint
 /// A row's images, where it has any.
 struct ImageRow {
   std::string name;
+  std::string data;  ///< the data set, whose images may be called as those of another
   std::optional<TestImages> images;
 };
 
 /// Compares all pairs of rows on the images that both were tested on, as one family. `pairs` of the
-/// results counts what was drawn independently: groups, or images.
+/// results counts what was drawn independently: groups, or images. Their intervals are those of the
+/// test (`sign_flip_interval`) up to 20 of them; of more a bootstrap of groups or Student's over
+/// images, widened to hold 0 where the test does not refuse it.
 std::vector<Comparison> compare_on_images(const std::vector<ImageRow>& rows,
                                           const CompareOptions& options);
 

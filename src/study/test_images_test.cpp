@@ -97,12 +97,12 @@ TEST(CompareOnImages, SaysWhatManyImagesShow) {
   const std::vector<double> a(40, 1.0);
   std::vector<double> b(40, 1.0);
   std::fill(b.begin(), b.begin() + 20, 0.0);
-  const auto all = compare_on_images({{"A", images(a)}, {"B", images(b)}}, {});
+  const auto all = compare_on_images({{"A", "d", images(a)}, {"B", "d", images(b)}}, {});
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].verdict, Verdict::kBetter);
   EXPECT_THAT(all[0].sentence, ::testing::StartsWith("On 40 images, A is better than B: +50.00 "
                                                      "points (95 % interval "));
-  EXPECT_THAT(all[0].sentence, ::testing::EndsWith("), p = 1.91e-06."));  // 2 / 2^20
+  EXPECT_THAT(all[0].sentence, ::testing::EndsWith("), sign-flip test p = 1.91e-06."));  // 2 / 2^20
 }
 
 TEST(CompareOnImages, IsCautiousWithFewGroups) {
@@ -112,16 +112,45 @@ TEST(CompareOnImages, IsCautiousWithFewGroups) {
   }
   const std::vector<double> a(40, 1.0);
   const std::vector<double> b(40, 0.0);
-  const auto all =
-      compare_on_images({{"A", images(a, groups)}, {"B", images(b, groups)}, {"C", {}}}, {});
+  const auto all = compare_on_images(
+      {{"A", "d", images(a, groups)}, {"B", "d", images(b, groups)}, {"C", "d", {}}}, {});
   ASSERT_EQ(all.size(), 1U);  // 4 groups: p = 2 / 2^4
   EXPECT_EQ(all[0].sentence,
-            "On 40 images in 4 groups, A and B are not distinguishable: +100.00 points (95 % "
-            "interval 100.00 to 100.00), p = 0.125.");
+            "On 40 images in 4 groups, A and B are not distinguishable: +100.00 points (too "
+            "few for a 95 % interval), sign-flip test p = 0.125.");
 }
 
 TEST(CompareOnImages, LeavesOutRowsTestedOnOtherImages) {
-  EXPECT_TRUE(compare_on_images({{"A", images({1, 0})}, {"B", images({1, 0, 1})}}, {}).empty());
+  EXPECT_TRUE(
+      compare_on_images({{"A", "d", images({1, 0})}, {"B", "d", images({1, 0, 1})}}, {}).empty());
+}
+
+TEST(CompareOnImages, LeavesOutRowsOfOtherDataSetsWhoseImagesAreCalledAlike) {
+  EXPECT_TRUE(
+      compare_on_images({{"A", "d", images({1, 0})}, {"B", "e", images({1, 1})}}, {}).empty());
+}
+
+TEST(CompareOnImages, HasTheIntervalOfItsTestForAFewGroups) {
+  // Eight groups of five images; the first is better in all but one. K = 0.025 * 256 rounded down
+  // = 6.
+  std::vector<double> a(40, 0.0);
+  std::vector<double> b(40, 0.0);
+  std::vector<std::uint64_t> groups(40);
+  for (std::size_t i = 0; i < 40; ++i) {
+    groups[i] = i / 5;
+    a[i] = i % 5 < 1 + i / 10 ? 1.0 : 0.0;  // 1, 1, 2, 2, 3, 3, 4, 4 of five
+  }
+  b[0] = b[1] = 1.0;
+  const auto all =
+      compare_on_images({{"A", "d", images(a, groups)}, {"B", "d", images(b, groups)}}, {});
+  // Sums -1, 1, 2, 2, 3, 3, 4, 4 of 18. As far from 0: none turned, the -1, and the -1 with the 1;
+  // twice, so p = 6 / 256.
+  EXPECT_THAT(all[0].sentence,
+              ::testing::StartsWith(
+                  "On 40 images in 8 groups, A is better than B: +45.00 points (95 % interval "));
+  EXPECT_THAT(all[0].sentence, ::testing::EndsWith("), sign-flip test p = 0.0234."));
+  EXPECT_GT(all[0].interval->low, 0.0);
+  EXPECT_LT(all[0].interval->low, 0.45);
 }
 
 TEST(ScoreOf, DrawsWholeGroups) {
@@ -135,7 +164,9 @@ TEST(ScoreOf, DrawsWholeGroups) {
   EXPECT_EQ(score.groups, 2U);
   EXPECT_DOUBLE_EQ(score.interval->low, 0.0);
   EXPECT_DOUBLE_EQ(score.interval->high, 1.0);
+  EXPECT_TRUE(score.is_too_narrow());
   EXPECT_LT(score_of(images(right)).interval->high, 0.7);
+  EXPECT_FALSE(score_of(images(right)).is_too_narrow());
 }
 
 }  // namespace
