@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -19,16 +20,96 @@ namespace {
 /// The same for all random cells of one size, wherever they appear.
 constexpr std::uint64_t kRandomCellSeed = 1;
 
+/// What networks of the zoo have of their own.
+const std::set<std::string, std::less<>> kFlagsOfCells = {"cells", "channels", "stem",
+                                                          "auxiliary-weight", "executor"};
+
+/// Parts of a path, without "." and a slash at the end.
+std::vector<std::string> parts_of(const std::string& data) {
+  std::vector<std::string> parts;
+  for (const auto& part : std::filesystem::path(data).lexically_normal()) {
+    if (!part.empty()) {
+      parts.push_back(part.string());
+    }
+  }
+  return parts;
+}
+
+/// Names data sets by the last part of their path, and by as many more as tell them apart.
+class DataNames {
+ public:
+  explicit DataNames(const Study& study) {
+    std::set<std::string> sets;
+    for (const GridPoint& point : study.points) {
+      sets.insert(point.data);
+    }
+    if (const PhaseSettings* transfer = study.phase(Phase::kTransfer)) {
+      sets.insert(transfer->data.begin(), transfer->data.end());
+    }
+    for (const std::string& data : sets) {
+      const std::size_t length = parts_of(data).size();
+      std::size_t count = 1;
+      while (count < length && std::any_of(sets.begin(), sets.end(), [&](const auto& other) {
+               return other != data && last_parts(other, count) == last_parts(data, count);
+             })) {
+        ++count;
+      }
+      names_[data] = last_parts(data, count);
+    }
+  }
+
+  const std::string& of(const std::string& data) const { return names_.at(data); }
+
+ private:
+  static std::string last_parts(const std::string& data, std::size_t count) {
+    const std::vector<std::string> parts = parts_of(data);
+    std::filesystem::path name;
+    for (std::size_t i = parts.size() - std::min(count, parts.size()); i < parts.size(); ++i) {
+      name /= parts[i];
+    }
+    return name.string();
+  }
+
+  std::map<std::string, std::string> names_;
+};
+
+/// The value of a flag of the grid, empty where a setting leaves it out.
+std::string value_of(const FlagValues& flags, const std::string& flag) {
+  for (const auto& [name, value] : flags) {
+    if (name == flag) {
+      return value;
+    }
+  }
+  return "";
+}
+
 /// Names settings by what differs between them.
 class PointNames {
  public:
-  explicit PointNames(const std::vector<GridPoint>& points) {
+  PointNames(const std::vector<GridPoint>& points, const DataNames& data) : data_(data) {
     for (const Part& part : kParts) {
       std::set<std::string> values;
       for (const GridPoint& point : points) {
         values.insert(point.*part.field);
       }
       differs_.push_back(values.size() > 1);
+    }
+    std::set<std::string> flags;
+    for (const GridPoint& point : points) {
+      for (const FlagValues* set : {&point.search_flags, &point.train_flags}) {
+        for (const auto& [flag, value] : *set) {
+          flags.insert(flag);
+        }
+      }
+    }
+    for (const std::string& flag : flags) {
+      std::set<std::pair<std::string, std::string>> values;
+      for (const GridPoint& point : points) {
+        values.insert({value_of(point.search_flags, flag), value_of(point.train_flags, flag)});
+      }
+      if (values.size() > 1) {
+        flags_.push_back(flag);
+      }
     }
   }
 
@@ -40,8 +121,15 @@ class PointNames {
       if (!differs_[i] || value.empty() || (architecture && !kParts[i].architecture)) {
         continue;
       }
-      const std::string shown = kParts[i].field == &GridPoint::data ? base_name(value) : value;
+      const std::string shown = kParts[i].field == &GridPoint::data ? data_.of(value) : value;
       name += (name.empty() ? "" : " ") + fmt::format(fmt::runtime(kParts[i].form), shown);
+    }
+    for (const std::string& flag : flags_) {
+      const std::string searched = architecture ? "" : value_of(point.search_flags, flag);
+      const std::string value = searched.empty() ? value_of(point.train_flags, flag) : searched;
+      if (!value.empty()) {
+        name += fmt::format("{}{}={}", name.empty() ? "" : " ", flag, value);
+      }
     }
     return name;
   }
@@ -57,17 +145,23 @@ class PointNames {
       {&GridPoint::cells, "L={}", true}, {&GridPoint::optimizer, "{}", false},
       {&GridPoint::lr, "lr={}", false},  {&GridPoint::order, "order={}", false},
       {&GridPoint::size, "{}px", true},  {&GridPoint::trained_cells, "{} cells trained", true}};
+  const DataNames& data_;
   std::vector<bool> differs_;
+  std::vector<std::string> flags_;  ///< other flags that differ
 };
 
 class Planner {
  public:
-  explicit Planner(const Study& study) : study_(study), names_(study.points) {}
+  explicit Planner(const Study& study)
+      : study_(study), data_names_(study), names_(study.points, data_names_) {}
 
   Plan make() {
     if (study_.phase(Phase::kSearch) != nullptr) {
-      for (const GridPoint& point : study_.points) {
-        add_searched(point);
+      for (std::size_t i = 0; i < study_.points.size(); ++i) {
+        const auto here = study_.points.begin() + static_cast<std::ptrdiff_t>(i);
+        if (std::find(study_.points.begin(), here, *here) == here) {  // two grids may share one
+          add_searched(*here);
+        }
       }
     }
     for (const GridPoint& point : unlike_points(&GridPoint::nodes)) {
@@ -76,15 +170,17 @@ class Planner {
       }
     }
     for (const GridPoint& point : unlike_points(nullptr)) {
-      for (const std::string& genotype : study_.genotypes) {
-        add_fixed(point, genotype, "genotype");
+      for (const FixedCell& cell : study_.genotypes) {
+        add_fixed(point, cell.name, {"genotype", cell.genotype, {}});
       }
     }
     for (GridPoint point : unlike_points(nullptr)) {
       point.cells.clear();  // a network of the zoo has its own depth
       point.trained_cells.clear();
+      std::erase_if(point.train_flags,
+                    [](const auto& flag) { return kFlagsOfCells.contains(flag.first); });
       for (const std::string& network : study_.networks) {
-        add_fixed(point, network, "network");
+        add_fixed(point, network, {"network", network, {}});
       }
     }
     if (const PhaseSettings* explain = study_.phase(Phase::kExplain)) {
@@ -94,17 +190,22 @@ class Planner {
   }
 
  private:
-  /// Settings that differ in data, cells, size and, if given, one field more.
+  /// Settings that differ in what matters to a network that was not searched (data, cells, size,
+  /// flags of trainings) and, if given, one field more.
   std::vector<GridPoint> unlike_points(std::string GridPoint::*field) const {
     std::vector<GridPoint> unlike;
-    std::set<std::vector<std::string>> seen;
     for (const GridPoint& point : study_.points) {
-      GridPoint kept{point.data, "", point.cells, "", "", "", point.size, point.trained_cells};
+      GridPoint kept;
+      kept.data = point.data;
+      kept.cells = point.cells;
+      kept.size = point.size;
+      kept.trained_cells = point.trained_cells;
+      kept.train_flags = point.train_flags;
       if (field != nullptr) {
         kept.*field = point.*field;
       }
-      if (seen.insert({kept.data, kept.nodes, kept.cells, kept.size, kept.trained_cells}).second) {
-        unlike.push_back(kept);
+      if (std::find(unlike.begin(), unlike.end(), kept) == unlike.end()) {
+        unlike.push_back(std::move(kept));
       }
     }
     return unlike;
@@ -139,7 +240,7 @@ class Planner {
     task.kind = TaskKind::kSearch;
     task.phase = Phase::kSearch;
     task.seed = seed;
-    task.epochs = phase.epochs.value_or(0);
+    task.epochs = phase.epochs;
     task.label = fmt::format("search, {}, seed {}", row, seed);
     task.arguments = {"search"};
     for (const FlagValues* flags : {&study_.search_flags, &phase.flags}) {
@@ -154,7 +255,10 @@ class Planner {
     append(task.arguments, "lr", point.lr);
     append(task.arguments, "order", point.order);
     append(task.arguments, "size", point.size);
-    append(task.arguments, "epochs", phase.epochs ? std::to_string(*phase.epochs) : "");
+    for (const auto& [flag, value] : point.search_flags) {
+      append(task.arguments, flag, value);
+    }
+    append(task.arguments, "epochs", std::to_string(phase.epochs));
     append(task.arguments, "seed", std::to_string(seed));
     return add(std::move(task));
   }
@@ -174,7 +278,7 @@ class Planner {
         {"data", point.data},
         {"cells", point.trained_cells.empty() ? point.cells : point.trained_cells},
         {"size", point.size}};
-    for (const FlagValues* values : {&study_.train_flags, &phase.flags}) {
+    for (const FlagValues* values : {&point.train_flags, &study_.train_flags, &phase.flags}) {
       for (const auto& [flag, value] : *values) {  // a phase knows better than the grid
         flags[flag] = value;
       }
@@ -183,9 +287,7 @@ class Planner {
       flags["size"] = point.size;
     }
     if (network.flag == "network") {  // of the zoo: it has its own depth, width and executor
-      for (const char* flag : {"cells", "channels", "stem", "auxiliary-weight", "executor"}) {
-        flags.erase(flag);
-      }
+      std::erase_if(flags, [](const auto& flag) { return kFlagsOfCells.contains(flag.first); });
       if (flags.contains("preset") || flags.contains("auxiliary")) {
         flags["auxiliary"] = "false";
       }
@@ -199,7 +301,7 @@ class Planner {
     task.kind = TaskKind::kTrain;
     task.phase = phase.phase;
     task.seed = seed;
-    task.epochs = phase.epochs.value_or(0);
+    task.epochs = phase.epochs;
     task.needs = network.needs;
     task.label = fmt::format("{}, {}, seed {}", name_of(phase.phase), row, seed);
     task.arguments = {"train"};
@@ -207,7 +309,7 @@ class Planner {
       append(task.arguments, flag, value);
     }
     append(task.arguments, network.flag, network.value);
-    append(task.arguments, "epochs", phase.epochs ? std::to_string(*phase.epochs) : "");
+    append(task.arguments, "epochs", std::to_string(phase.epochs));
     append(task.arguments, "seed", std::to_string(seed));
     return add(std::move(task));
   }
@@ -267,7 +369,7 @@ class Planner {
       }
       for (const std::string& data : phase.data) {
         point.data = data;
-        add_one(phase, point, base_name(data));
+        add_one(phase, point, data_names_.of(data));
       }
       for (const int size : phase.sizes) {
         point.size = std::to_string(size);
@@ -306,7 +408,7 @@ class Planner {
     Task task;
     task.kind = TaskKind::kExplain;
     task.phase = Phase::kExplain;
-    task.label = "explain, " + base_name(data);
+    task.label = "explain, " + data_names_.of(data);
     task.arguments = {"explain"};
     if (phase.images.empty()) {  // else they need not be of this data set, and labels are unknown
       task.arguments.insert(task.arguments.end(), {"--data=" + data, "--target=label"});
@@ -392,18 +494,17 @@ class Planner {
     plan_.rows.push_back(std::move(row));
   }
 
-  void add_fixed(const GridPoint& point, const std::string& name, const std::string& flag) {
+  void add_fixed(const GridPoint& point, const std::string& name, const Network& network) {
+    const std::tuple key(name, network.flag, point);
+    if (std::find(fixed_.begin(), fixed_.end(), key) != fixed_.end()) {
+      return;  // a network of the zoo at settings that differ in cells only
+    }
+    fixed_.push_back(key);
     Row row;
     row.kind = Row::Kind::kFixed;
     row.point = point;
     const std::string setting = names_.of(point, true);
     row.name = setting.empty() ? name : fmt::format("{} {}", name, setting);
-    for (const Row& other : plan_.rows) {
-      if (other.name == row.name) {
-        return;  // a network of the zoo at settings that differ in cells only
-      }
-    }
-    const Network network{flag, name, {}};
     const PhaseSettings* quick = study_.phase(Phase::kQuick);
     add_trained(row, network);
     if (row.trained.empty() && quick != nullptr) {
@@ -415,7 +516,10 @@ class Planner {
   }
 
   const Study& study_;
+  DataNames data_names_;
   PointNames names_;
+  /// Fixed rows so far: the name and kind of the network, and its setting.
+  std::vector<std::tuple<std::string, std::string, GridPoint>> fixed_;
   Plan plan_;
   std::map<std::string, std::size_t> index_;
 };

@@ -60,7 +60,7 @@ TEST(Plan, TrainsWhatTheSelectionChose) {
   EXPECT_THAT(final.arguments,
               ::testing::ElementsAre("train", "--cells=20", "--data=tiles",
                                      "--genotype={selected:" + plan.tasks[*row.select].id + "}",
-                                     "--seed=1"));
+                                     "--epochs=600", "--seed=1"));
 }
 
 TEST(Plan, GivesRandomCellsTheSeedsOfTheSearchesFirst) {
@@ -94,7 +94,8 @@ TEST(Plan, TrainsPeersQuicklyWhenNothingIsFinal) {
   ASSERT_EQ(plan.rows.size(), 1U);
   EXPECT_EQ(plan.rows[0].quicks.size(), 2U);
   EXPECT_THAT(plan.tasks[0].arguments,
-              ::testing::ElementsAre("train", "--data=d", "--network=resnet18", "--seed=5"));
+              ::testing::ElementsAre("train", "--data=d", "--network=resnet18", "--epochs=100",
+                                     "--seed=5"));
 }
 
 TEST(Plan, RetrainsAtEachResolutionAndOnEachOtherDataSet) {
@@ -134,9 +135,10 @@ TEST(Plan, GivesNetworksOfTheZooNoOptionsOfCells) {
       "phases = [\"final\"]\n[grid]\ndata = \"d\"\n[options]\npreset = \"cifar\"\n"
       "channels = 8\nstem = \"cifar\"\n[rows]\nnetworks = \"resnet18\"\n[final]\nlr = 0.1\n",
       "s.toml", known));
-  EXPECT_THAT(plan.tasks[0].arguments,
-              ::testing::ElementsAre("train", "--auxiliary=false", "--data=d", "--lr=0.1",
-                                     "--preset=cifar", "--network=resnet18", "--seed=1"));
+  EXPECT_THAT(
+      plan.tasks[0].arguments,
+      ::testing::ElementsAre("train", "--auxiliary=false", "--data=d", "--lr=0.1", "--preset=cifar",
+                             "--network=resnet18", "--epochs=600", "--seed=1"));
 }
 
 const std::string kExplained = R"(
@@ -175,6 +177,81 @@ TEST(Plan, ExplainsTheRowsAndImagesThatAreNamed) {
   EXPECT_EQ(plan.tasks.back().needs.size(), 1U);
   EXPECT_THAT(std::vector<std::string>(arguments.end() - 4, arguments.end()),
               ::testing::ElementsAre("--name=resnet18", "--", "a.png", "b"));
+}
+
+std::vector<std::string> names_of(const Plan& plan) {
+  std::vector<std::string> names;
+  for (const Row& row : plan.rows) {
+    names.push_back(row.name);
+  }
+  return names;
+}
+
+TEST(Plan, TellsDataSetsOfOneNameApart) {
+  const Plan plan = plan_of(
+      "phases = [\"final\", \"transfer\"]\n[grid]\ndata = [\"x/p\", \"y/p/\", \"q\"]\n[rows]\n"
+      "networks = \"resnet18\"\n[final]\nruns = 1\n[transfer]\ndata = [\"z/p\", \"r\"]\nruns = "
+      "1\n");
+  EXPECT_THAT(names_of(plan), ::testing::ElementsAre("resnet18 x/p", "resnet18 y/p", "resnet18 q"));
+  EXPECT_EQ(plan.rows[1].trained[0].data, "y/p/");
+  EXPECT_EQ(plan.rows[1].trained[1].what, "z/p");
+  EXPECT_EQ(plan.rows[1].trained[2].what, "r");
+}
+
+const KnownFlags kResponses = {{"auxiliary-skip", "batch", "gumbel"}, {"batch"}, {"resnet18"}};
+
+TEST(Plan, VariesAnyFlagOfASearch) {
+  const Plan plan = make_plan(
+      parse_study("phases = [\"search\", \"quick\"]\nseeds = [1]\n[grid]\ndata = \"d\"\nnodes = 2\n"
+                  "auxiliary-skip = [0, 0.5]\n[rows]\nrandom = 1\n",
+                  "s.toml", kResponses));
+  EXPECT_THAT(names_of(plan),
+              ::testing::ElementsAre("auxiliary-skip=0", "auxiliary-skip=0.5", "random"));
+  const Row& row = plan.rows[1];
+  EXPECT_THAT(plan.tasks[row.searches[0]].arguments,
+              ::testing::ElementsAre("search", "--data=d", "--nodes=2", "--auxiliary-skip=0.5",
+                                     "--epochs=50", "--seed=1"));
+  // Only searches know it, so trainings are not given it.
+  EXPECT_THAT(plan.tasks[row.quicks[0]].arguments,
+              ::testing::ElementsAre("train", "--data=d", ::testing::StartsWith("--genotype={run:"),
+                                     "--epochs=100", "--seed=1"));
+  EXPECT_NE(plan.tasks[row.searches[0]].id, plan.tasks[plan.rows[0].searches[0]].id);
+}
+
+TEST(Plan, NamesTheSettingWithoutAFlagByWhatElseItHas) {
+  const Plan plan = make_plan(parse_study(
+      "phases = [\"search\"]\nseeds = [1]\n[[grid]]\ndata = \"d\"\n[[grid]]\ndata = \"d\"\n"
+      "gumbel = 5\n[[grid]]\ndata = \"d\"\n",
+      "s.toml", kResponses));
+  EXPECT_THAT(names_of(plan), ::testing::ElementsAre("searched", "gumbel=5"));
+}
+
+TEST(Plan, VariesFlagsThatTrainingsKnowInBoth) {
+  const Plan plan = make_plan(
+      parse_study("phases = [\"search\", \"quick\"]\nseeds = [1]\n[grid]\ndata = \"d\"\nnodes = 2\n"
+                  "batch = [8, 16]\n[rows]\nnetworks = \"resnet18\"\nrandom = 1\n",
+                  "s.toml", kResponses));
+  EXPECT_THAT(names_of(plan),
+              ::testing::ElementsAre("batch=8", "batch=16", "random batch=8", "random batch=16",
+                                     "resnet18 batch=8", "resnet18 batch=16"));
+  EXPECT_THAT(plan.tasks[plan.rows[1].searches[0]].arguments, ::testing::Contains("--batch=16"));
+  EXPECT_THAT(plan.tasks[plan.rows[5].quicks[0]].arguments, ::testing::Contains("--batch=16"));
+}
+
+TEST(Plan, TrainsCellsThatAreGivenAsTextOrFile) {
+  KnownFlags known = kKnown;
+  known.read_cell = [](const std::string& source) { return "text of " + source; };
+  const Plan plan = make_plan(parse_study(
+      "phases = [\"final\"]\n[grid]\ndata = \"d\"\n[rows]\ngenotypes = [\"DARTS_ADP_N2\", "
+      "\"cells/mine.txt\", {name = \"ours\", genotype = \"Genotype(x)\"}]\n[final]\nruns = 1\n",
+      "s.toml", known));
+  EXPECT_THAT(names_of(plan), ::testing::ElementsAre("DARTS_ADP_N2", "mine", "ours"));
+  const auto trains = [&](std::size_t row) {
+    return plan.tasks[plan.rows[row].trained[0].trainings[0]].arguments;
+  };
+  EXPECT_THAT(trains(0), ::testing::Contains("--genotype=DARTS_ADP_N2"));
+  EXPECT_THAT(trains(1), ::testing::Contains("--genotype=text of cells/mine.txt"));
+  EXPECT_THAT(trains(2), ::testing::Contains("--genotype=text of Genotype(x)"));
 }
 
 TEST(Plan, RefusesToExplainARowThatItDoesNotHave) {

@@ -138,7 +138,7 @@ TEST_F(RunStudy, LooksForRelativeDataBelowItsRoot) {
   folder.data_root = "/data";
   run_study(plan(kSearches), folder, options);
   EXPECT_THAT(read_file(scratch.path() / "calls"),
-              ::testing::StartsWith("search --data=/data/d --seed=1"));
+              ::testing::StartsWith("search --data=/data/d --epochs=50 --seed=1"));
 }
 
 TEST_F(RunStudy, SelectsByTheLeastValidationError) {
@@ -148,7 +148,7 @@ TEST_F(RunStudy, SelectsByTheLeastValidationError) {
   EXPECT_THAT(Ledger(folder.ledger(), 600.0).record(id)->result,
               ::testing::HasSubstr("\"genotype\":\"cell 1\""));
   EXPECT_THAT(read_file(scratch.path() / "calls"),
-              ::testing::HasSubstr("--genotype=cell 1 --seed=1"));
+              ::testing::HasSubstr("--genotype=cell 1 --epochs=600 --seed=1"));
 }
 
 TEST_F(RunStudy, RepeatsFailuresOnRequestOnly) {
@@ -199,7 +199,7 @@ TEST_F(RunStudy, TakesOverWhatOtherShardsLeave) {
   options.shards = 2;
   EXPECT_EQ(run_study(plan(kSearches), folder, options).count(TaskState::kDone), 3U);
   EXPECT_THAT(read_file(scratch.path() / "calls"),
-              ::testing::StartsWith("search --data=d --seed=2"));
+              ::testing::StartsWith("search --data=d --epochs=50 --seed=2"));
 }
 
 TEST_F(RunStudy, GivesClaimsBackWhenInterrupted) {

@@ -153,6 +153,39 @@ class Section {
     return all;
   }
 
+  /// Cells with their names, which those written as a text alone do not have.
+  std::vector<FixedCell> cells(std::string_view key) const {
+    const toml::node* node = table_.get(key);
+    std::vector<FixedCell> found;
+    const auto take = [&](const toml::node& one) {
+      const toml::table* table = one.as_table();
+      if (table == nullptr) {
+        found.push_back({"", scalar(one, key)});
+        return;
+      }
+      const Section cell(*table, where_, fmt::format("{}.{}", name_, key));
+      cell.require_known({"name", "genotype"});
+      if (!cell.has("name") || !cell.has("genotype")) {
+        refuse(fmt::format(
+            "a cell in {} lacks a key; write {{ name = \"mine\", genotype = \"cell.txt\" }}",
+            spot(key)));
+      }
+      found.push_back({cell.scalar(*table->get("name"), "name"),
+                       cell.scalar(*table->get("genotype"), "genotype")});
+    };
+    if (node == nullptr) {
+      return {};
+    }
+    if (node->as_array() == nullptr) {
+      take(*node);
+    } else if (node->as_array()->empty()) {
+      refuse(fmt::format("{} is empty; give at least one value", spot(key)));
+    } else {
+      std::for_each(node->as_array()->begin(), node->as_array()->end(), take);
+    }
+    return found;
+  }
+
   const toml::table& table() const { return table_; }
 
  private:
@@ -195,14 +228,37 @@ void read_options(const Section& section, const KnownFlags& known, Study& study)
   }
 }
 
-void read_grid(const Section& section, Study& study) {
-  section.require_known(
-      {"data", "nodes", "cells", "optimizer", "lr", "order", "size", "trained-cells"});
+const std::vector<std::string> kOwnOfTheGrid = {"data", "nodes", "cells", "optimizer",
+                                                "lr",   "order", "size",  "trained-cells"};
+
+/// The keys of a grid that are flags of a search or a training, which are not written out here.
+std::vector<std::string> other_flags(const Section& section, const KnownFlags& known) {
+  std::vector<std::string> flags;
+  for (const auto& [key, node] : section.table()) {
+    const std::string text(key.str());
+    if (holds(kOwnOfTheGrid, text)) {
+      continue;
+    }
+    if (kDecided.contains(text)) {
+      section.refuse(fmt::format("{} is for the study to decide; take it out", section.spot(text)));
+    }
+    if (!holds(known.search, text) && !holds(known.train, text)) {
+      section.refuse(
+          fmt::format("unknown key {}; known are {}, and the flags of probedarts search and train",
+                      section.spot(text), fmt::join(kOwnOfTheGrid, ", ")));
+    }
+    flags.push_back(text);
+  }
+  return flags;
+}
+
+void read_grid(const Section& section, const KnownFlags& known, Study& study) {
+  const std::vector<std::string> others = other_flags(section, known);
   if (!section.has("data")) {
     section.refuse("[grid] names no data; add data = [\"folder\"]");
   }
   std::vector<GridPoint> points(1);
-  const auto spread = [&](std::string_view key, std::string GridPoint::*field) {
+  const auto spread = [&](std::string_view key, const auto& set) {
     const std::vector<std::string> values = section.list(key);
     if (values.empty()) {
       return;
@@ -215,7 +271,7 @@ void read_grid(const Section& section, Study& study) {
     for (const GridPoint& point : points) {
       for (const std::string& value : values) {
         wider.push_back(point);
-        wider.back().*field = value;
+        set(wider.back(), value);
       }
     }
     points = std::move(wider);
@@ -224,14 +280,26 @@ void read_grid(const Section& section, Study& study) {
   section.integers("cells", 1, 40);
   section.integers("trained-cells", 1, 40);
   section.integers("size", 8, 4096);
-  spread("data", &GridPoint::data);
-  spread("nodes", &GridPoint::nodes);
-  spread("cells", &GridPoint::cells);
-  spread("optimizer", &GridPoint::optimizer);
-  spread("lr", &GridPoint::lr);
-  spread("order", &GridPoint::order);
-  spread("size", &GridPoint::size);
-  spread("trained-cells", &GridPoint::trained_cells);
+  const std::pair<const char*, std::string GridPoint::*> fields[] = {
+      {"data", &GridPoint::data},   {"nodes", &GridPoint::nodes},
+      {"cells", &GridPoint::cells}, {"optimizer", &GridPoint::optimizer},
+      {"lr", &GridPoint::lr},       {"order", &GridPoint::order},
+      {"size", &GridPoint::size},   {"trained-cells", &GridPoint::trained_cells}};
+  for (const auto& [key, field] : fields) {
+    spread(key, [&, place = field](GridPoint& point, const std::string& value) {
+      point.*place = value;
+    });
+  }
+  for (const std::string& flag : others) {
+    spread(flag, [&](GridPoint& point, const std::string& value) {
+      if (holds(known.search, flag)) {
+        point.search_flags.emplace_back(flag, value);
+      }
+      if (holds(known.train, flag)) {
+        point.train_flags.emplace_back(flag, value);
+      }
+    });
+  }
   study.points.insert(study.points.end(), points.begin(), points.end());
 }
 
@@ -251,6 +319,7 @@ PhaseSettings read_phase(const Section& top, Phase phase, const KnownFlags& know
   const std::string name(name_of(phase));
   PhaseSettings settings;
   settings.phase = phase;
+  settings.epochs = default_epochs(phase);
   const auto section = top.section(name);
   if (section) {
     if (phase == Phase::kSelect) {
@@ -260,7 +329,7 @@ PhaseSettings read_phase(const Section& top, Phase phase, const KnownFlags& know
       read_explain(*section, known, settings);
       return settings;
     }
-    settings.epochs = section->integer("epochs", 1, 1000000);
+    settings.epochs = section->integer("epochs", 1, 1000000).value_or(settings.epochs);
     std::vector<std::string> own = {"epochs"};
     if (phase == Phase::kFinal || phase == Phase::kTransfer || phase == Phase::kResolution) {
       settings.runs = section->integer("runs", 1, 1000).value_or(settings.runs);
@@ -320,10 +389,39 @@ void read_phases(const Section& top, const KnownFlags& known, Study& study) {
   }
 }
 
+/// 'genotypes' of [rows]: published names; files, which name their row; run folders and texts.
+void read_genotypes(const Section& section, const KnownFlags& known, Study& study) {
+  for (FixedCell cell : section.cells("genotypes")) {
+    if (!space::published_genotype(cell.genotype)) {
+      if (!known.read_cell) {
+        section.refuse(fmt::format("genotype '{}' in [rows] is unknown; use some of {}",
+                                   cell.genotype, fmt::join(space::published_names(), ", ")));
+      }
+      if (cell.name.empty() && cell.genotype.find_first_of("({") != std::string::npos) {
+        section.refuse(
+            "a cell written out in [rows] has no name; write { name = \"mine\", genotype = "
+            "\"Genotype(...)\" }");
+      }
+      if (cell.name.empty()) {
+        cell.name = std::filesystem::path(cell.genotype).stem().string();
+      }
+      cell.genotype = known.read_cell(cell.genotype);
+    } else if (cell.name.empty()) {
+      cell.name = cell.genotype;
+    }
+    if (std::any_of(study.genotypes.begin(), study.genotypes.end(),
+                    [&](const FixedCell& other) { return other.name == cell.name; })) {
+      section.refuse(
+          fmt::format("two cells in [rows] are called '{}'; give one another name", cell.name));
+    }
+    study.genotypes.push_back(std::move(cell));
+  }
+}
+
 void read_rows(const Section& section, const KnownFlags& known, Study& study) {
   section.require_known({"networks", "genotypes", "random"});
   study.networks = section.list("networks");
-  study.genotypes = section.list("genotypes");
+  read_genotypes(section, known, study);
   study.random_cells = section.integer("random", 0, 10000).value_or(0);
   for (const std::string& name : study.networks) {
     if (!holds(known.networks, name)) {
@@ -331,11 +429,24 @@ void read_rows(const Section& section, const KnownFlags& known, Study& study) {
                                  fmt::join(known.networks, ", ")));
     }
   }
-  for (const std::string& name : study.genotypes) {
-    if (!space::published_genotype(name)) {
-      section.refuse(fmt::format("genotype '{}' in [rows] is unknown; use some of {}", name,
-                                 fmt::join(space::published_names(), ", ")));
+}
+
+/// Flags of the grid that [options] or [search] set as well.
+void require_set_once(const Section& top, const Study& study, const GridPoint& point) {
+  const auto require_none_of = [&](const FlagValues& flags, const char* table) {
+    for (const FlagValues* of_grid : {&point.search_flags, &point.train_flags}) {
+      for (const auto& [flag, value] : *of_grid) {
+        if (std::any_of(flags.begin(), flags.end(),
+                        [&, name = flag](const auto& other) { return other.first == name; })) {
+          top.refuse(fmt::format("'{}' is set in [grid] and in [{}]; keep one", flag, table));
+        }
+      }
     }
+  };
+  require_none_of(study.search_flags, "options");
+  require_none_of(study.train_flags, "options");
+  if (const PhaseSettings* search = study.phase(Phase::kSearch)) {
+    require_none_of(search->flags, "search");
   }
 }
 
@@ -366,10 +477,28 @@ void require_sense(const Section& top, const Study& study) {
     if (study.random_cells > 0 && point.nodes.empty()) {
       top.refuse("random cells need their size; add nodes = [4] to [grid]");
     }
+    require_set_once(top, study, point);
   }
 }
 
 }  // namespace
+
+int default_epochs(Phase phase) {
+  switch (phase) {
+    case Phase::kSearch:
+      return 50;
+    case Phase::kQuick:
+      return 100;
+    case Phase::kFinal:
+    case Phase::kTransfer:
+    case Phase::kResolution:
+      return 600;
+    case Phase::kSelect:
+    case Phase::kExplain:
+      break;
+  }
+  return 0;
+}
 
 std::string_view name_of(Phase phase) { return kPhaseNames[static_cast<std::size_t>(phase)]; }
 
@@ -402,7 +531,7 @@ Study parse_study(std::string_view text, const std::string& where, const KnownFl
     top.refuse("no grid; add a table [grid] with data = [\"folder\"]");
   }
   for (const Section& grid : grids) {
-    read_grid(grid, study);
+    read_grid(grid, known, study);
   }
   for (const std::int64_t seed : top.integers("seeds", 0, INT64_MAX)) {
     study.seeds.push_back(static_cast<std::uint64_t>(seed));

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <optional>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,7 +24,7 @@ using FlagValues = std::vector<std::pair<std::string, std::string>>;
 /// A phase that the study has, and its table.
 struct PhaseSettings {
   Phase phase = Phase::kSearch;
-  std::optional<int> epochs;        ///< nothing: the command's own default
+  int epochs = 0;                   ///< 0: the phase trains nothing
   int runs = 3;                     ///< final, transfer, resolution: trainings of each network
   std::vector<std::string> data;    ///< transfer: the other data sets
   std::vector<int> sizes;           ///< resolution: sides of the images, px
@@ -38,6 +38,16 @@ struct PhaseSettings {
 struct GridPoint {
   std::string data, nodes, cells, optimizer, lr, order, size;
   std::string trained_cells;  ///< of the derived networks; empty: as many as searched
+  /// Any other flags that the grid varies, for the commands that know them.
+  FlagValues search_flags = {}, train_flags = {};
+
+  bool operator==(const GridPoint&) const = default;
+};
+
+/// A row whose cell is given.
+struct FixedCell {
+  std::string name;      ///< of the row
+  std::string genotype;  ///< a published name, or the text of a cell
 };
 
 struct Study {
@@ -47,7 +57,7 @@ struct Study {
   std::vector<PhaseSettings> phases;
   FlagValues search_flags, train_flags;  ///< of [options], for the commands that know them
   std::vector<std::string> networks;     ///< rows: networks of the zoo
-  std::vector<std::string> genotypes;    ///< rows: published cells
+  std::vector<FixedCell> genotypes;      ///< rows: cells
   int random_cells = 0;                  ///< rows: so many for each N, L, data and size
 
   const PhaseSettings* phase(Phase which) const;  ///< null when the study leaves it out
@@ -59,7 +69,14 @@ struct KnownFlags {
   std::vector<std::string> train;
   std::vector<std::string> networks;  ///< of the zoo
   std::vector<std::string> explain = {};
+  /// The text of the cell in a file or a run folder, or of a text. \throws UserError for no such.
+  /// None: only published names are cells.
+  std::function<std::string(const std::string& source)> read_cell = {};
 };
+
+/// Epochs of a phase where the file does not say: those of the paper. 0 for those that train
+/// nothing.
+int default_epochs(Phase phase);
 
 /// Reads a study from TOML text. \param where  names the file in messages.
 /// \throws UserError one sentence: no TOML, unknown key, value of the wrong kind or out of range,

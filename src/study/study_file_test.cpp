@@ -61,11 +61,70 @@ TEST(StudyFile, RefusesUnknownKeys) {
             "options, search, quick, select, final, transfer, resolution, explain");
   EXPECT_EQ(complaint("phases = [\"search\"]\n" + kGrid + "node = 3\n"),
             "study file 's.toml': unknown key 'node' in [grid]; known are data, nodes, cells, "
-            "optimizer, lr, order, size, trained-cells");
+            "optimizer, lr, order, size, trained-cells, and the flags of probedarts search and "
+            "train");
   EXPECT_EQ(complaint("phases = [\"search\"]\n" + kGrid + "[search]\nbatsch = 3\n"),
             "study file 's.toml': unknown key 'batsch' in [search]; see probedarts search --help");
   EXPECT_EQ(complaint("phases = [\"search\"]\n" + kGrid + "[search]\nnodes = 3\n"),
             "study file 's.toml': 'nodes' in [search] is for the study to decide; take it out");
+}
+
+TEST(StudyFile, VariesOtherFlagsOfTheCommands) {
+  const Study study = parse_study("phases = [\"search\"]\n" + kGrid +
+                                      "batch = [8, 16]\nchannels = 4\n[options]\ndrop-path = 0\n",
+                                  "s.toml", kKnown);
+  ASSERT_EQ(study.points.size(), 2U);
+  EXPECT_THAT(
+      study.points[1].search_flags,
+      ::testing::ElementsAre(::testing::Pair("batch", "16"), ::testing::Pair("channels", "4")));
+  EXPECT_THAT(study.points[1].train_flags,
+              ::testing::ElementsAre(::testing::Pair("channels", "4")));
+}
+
+TEST(StudyFile, RefusesAFlagThatTheGridAndAnotherTableSet) {
+  EXPECT_EQ(complaint("phases = [\"search\"]\n" + kGrid + "batch = 8\n[search]\nbatch = 4\n"),
+            "study file 's.toml': 'batch' is set in [grid] and in [search]; keep one");
+  EXPECT_EQ(
+      complaint("phases = [\"search\"]\n" + kGrid + "channels = 8\n[options]\nchannels = 4\n"),
+      "study file 's.toml': 'channels' is set in [grid] and in [options]; keep one");
+  EXPECT_EQ(complaint("phases = [\"search\"]\n" + kGrid + "epochs = [3, 4]\n"),
+            "study file 's.toml': 'epochs' in [grid] is for the study to decide; take it out");
+}
+
+TEST(StudyFile, HasPhasesAsLongAsThePapersWhereItSaysNothing) {
+  const Study study =
+      parse_study("phases = [\"search\", \"quick\", \"select\", \"final\", \"resolution\"]\n" +
+                      kGrid + "[resolution]\nsizes = 34\nepochs = 7\n",
+                  "s.toml", kKnown);
+  std::vector<int> epochs;
+  for (const PhaseSettings& phase : study.phases) {
+    epochs.push_back(phase.epochs);
+  }
+  EXPECT_THAT(epochs, ::testing::ElementsAre(50, 100, 0, 600, 7));
+}
+
+TEST(StudyFile, RefusesCellsWithoutANameOrWithTheSame) {
+  const auto said = [](const std::string& genotypes) {
+    KnownFlags known = kKnown;
+    known.read_cell = [](const std::string& source) { return source; };
+    return probedarts::testing::sentence_of([&] {
+      parse_study("phases = [\"quick\"]\n" + kGrid + "[rows]\ngenotypes = " + genotypes + "\n",
+                  "s.toml", known);
+    });
+  };
+  EXPECT_EQ(said("\"Genotype(x)\""),
+            "study file 's.toml': a cell written out in [rows] has no name; write { name = "
+            "\"mine\", genotype = \"Genotype(...)\" }");
+  EXPECT_EQ(said("[\"a/x.txt\", \"b/x.txt\"]"),
+            "study file 's.toml': two cells in [rows] are called 'x'; give one another name");
+  EXPECT_EQ(said("{ name = \"mine\" }"),
+            "study file 's.toml': a cell in 'genotypes' in [rows] lacks a key; write { name = "
+            "\"mine\", genotype = \"cell.txt\" }");
+  EXPECT_EQ(said("[]"),
+            "study file 's.toml': 'genotypes' in [rows] is empty; give at least one value");
+  EXPECT_THAT(complaint("phases = [\"quick\"]\n" + kGrid + "[rows]\ngenotypes = \"DARTS\"\n"),
+              ::testing::StartsWith(
+                  "study file 's.toml': genotype 'DARTS' in [rows] is unknown; use some of "));
 }
 
 TEST(StudyFile, RefusesAnEmptyGrid) {
