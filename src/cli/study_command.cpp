@@ -2,6 +2,7 @@
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -10,6 +11,7 @@
 
 #include "cli/command.hpp"
 #include "cli/flags.hpp"
+#include "cli/genotype_source.hpp"
 #include "core/errors.hpp"
 #include "core/files.hpp"
 #include "core/interrupt.hpp"
@@ -22,6 +24,8 @@
 #include "nets/count.hpp"
 #include "nets/layer_graph.hpp"
 #include "nets/zoo.hpp"
+#include "space/genotype.hpp"
+#include "study/data_check.hpp"
 #include "study/estimate.hpp"
 #include "study/findings_tables.hpp"
 #include "study/paper_tables.hpp"
@@ -68,7 +72,23 @@ struct Opened {
   study::Study study;
   std::string text;
   study::StudyFolder folder;
+  std::map<std::string, std::string> cells;  ///< texts of those that the file names otherwise
 };
+
+/// Texts of cells as the study began with them; nothing where it names none by a file.
+std::map<std::string, std::string> noted_cells(const study::StudyFolder& folder) {
+  if (!fs::exists(folder.genotypes_json())) {
+    return {};
+  }
+  try {
+    return json::parse(read_file(folder.genotypes_json()))
+        .get<std::map<std::string, std::string>>();
+  } catch (const json::exception&) {
+    throw UserError(fmt::format(
+        "study: '{}' is damaged; delete it and run the study file again, from where its cells lie",
+        folder.genotypes_json().string()));
+  }
+}
 
 study::KnownFlags known_flags() {
   study::KnownFlags known;
@@ -110,8 +130,21 @@ Opened open_study(const Request& request, const std::string& action) {
   }
   Opened opened;
   opened.text = read_file(file);
-  opened.study = study::parse_study(opened.text, file.string(), known_flags());
   opened.folder.path = folder;
+  study::KnownFlags known = known_flags();
+  const std::map<std::string, std::string> noted = fs::is_directory(request.source)
+                                                       ? noted_cells(opened.folder)
+                                                       : std::map<std::string, std::string>();
+  known.read_cell = [&](const std::string& source) {
+    const auto found = noted.find(source);
+    return opened.cells[source] =
+               found != noted.end()
+                   ? found->second
+                   : space::to_python(read_genotype(
+                         source,
+                         fmt::format("study file '{}': genotypes in [rows]", file.string())));
+  };
+  opened.study = study::parse_study(opened.text, file.string(), known);
   opened.folder.data_root = request.data_root;
   if (request.data_root.empty() && fs::exists(opened.folder.data_root_txt())) {
     opened.folder.data_root = read_file(opened.folder.data_root_txt());
@@ -307,7 +340,7 @@ bool holds_something_else(const fs::path& folder) {
     const std::string name = entry.path().filename().string();
     const auto is_ours = [&](const char* ours) { return name.find(ours) != std::string::npos; };
     if (!is_ours("study.toml") && !is_ours("data.json") && !is_ours("data_root.txt") &&
-        !is_ours("measure")) {
+        !is_ours("measure") && !is_ours("genotypes.json")) {
       return true;
     }
   }
@@ -333,10 +366,15 @@ int run_it(Request& request) {
   if (fresh || read_file(opened.folder.study_toml()) != opened.text) {
     write_file_atomically(opened.folder.study_toml(), opened.text);
   }
+  if (!opened.cells.empty()) {
+    write_file_atomically(opened.folder.genotypes_json(), json(opened.cells).dump(1) + "\n");
+  }
   if (!request.data_root.empty()) {
     write_file_atomically(opened.folder.data_root_txt(), fs::absolute(request.data_root).string());
   }
   catch_interrupts();
+  study::DataWatch watch(opened.folder);
+  request.run.check_data = [&](const std::string& data) { watch.require_same(data); };
   const study::Progress progress = study::run_study(plan, opened.folder, request.run);
   const std::size_t failed = progress.count(TaskState::kFailed);
   const std::size_t blocked = progress.count(TaskState::kBlocked);

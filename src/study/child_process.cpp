@@ -11,6 +11,7 @@
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,6 +45,10 @@ std::vector<std::string> environment_with(int threads) {
   all.push_back(fmt::format("OMP_NUM_THREADS={}", threads));
   all.push_back(fmt::format("OPENBLAS_NUM_THREADS={}", threads));
   return all;
+}
+
+double seconds_of(const timeval& time) {
+  return static_cast<double>(time.tv_sec) + 1e-6 * static_cast<double>(time.tv_usec);
 }
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
@@ -133,7 +138,8 @@ std::optional<ChildEnd> ChildProcess::ended() {
   pid_ = -1;
   require(found > 0, "a child can be waited for");
   return ChildEnd{WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status),
-                  static_cast<double>(usage.ru_maxrss) / 1024.0};
+                  static_cast<double>(usage.ru_maxrss) / 1024.0,
+                  seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime)};
 }
 
 void ChildProcess::signal(int number) const {

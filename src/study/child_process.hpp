@@ -13,6 +13,7 @@ namespace probedarts::study {
 struct ChildEnd {
   int exit_code = 0;  ///< 128 + n when signal n ended it
   double memory_mib = 0.0;
+  double processor_seconds = 0.0;  ///< of all its threads
 };
 
 /// Where a child says what went wrong. Locked while anybody has it open, the child included: a

@@ -17,6 +17,7 @@
 #include "core/files.hpp"
 #include "core/progress.hpp"
 #include "study/child_process.hpp"
+#include "study/child_result.hpp"
 #include "study/estimate.hpp"
 
 namespace probedarts::study {
@@ -36,54 +37,6 @@ bool takes_what_is_left(const Task& task) {
 
 bool settled(TaskState state) {
   return state == TaskState::kDone || state == TaskState::kFailed || state == TaskState::kBlocked;
-}
-
-/// The last line that is not empty.
-std::string last_line(const fs::path& path) {
-  std::error_code none;
-  if (!fs::exists(path, none)) {
-    return "";
-  }
-  std::string text = read_file(path);
-  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) {
-    text.pop_back();
-  }
-  const std::size_t line = text.rfind('\n');
-  return line == std::string::npos ? text : text.substr(line + 1);
-}
-
-std::string failure_reason(int exit_code, const fs::path& log) {
-  std::string said = last_line(log);
-  constexpr std::string_view kName = "probedarts: ";
-  if (said.starts_with(kName)) {
-    said.erase(0, kName.size());
-  }
-  if (exit_code == 128 + SIGKILL) {
-    return "killed by the system, most likely out of memory";
-  }
-  if (exit_code == 3) {
-    return "diverged: " + said;
-  }
-  return said.empty() ? fmt::format("ended with exit code {}", exit_code) : said;
-}
-
-/// What a run printed, with the least validation error of its epochs, which searches do not print.
-/// \throws json::exception when a line is malformed.
-std::string result_of_run(const std::string& printed, const fs::path& epochs_jsonl) {
-  if (!fs::exists(epochs_jsonl)) {
-    return printed;
-  }
-  json result = json::parse(printed);
-  const std::string text = read_file(epochs_jsonl);
-  double best = std::numeric_limits<double>::infinity();
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    const json line = json::parse(text.substr(at, end - at));
-    best = std::min(best, line.at("valid").at("error").get<double>());
-    at = end + 1;
-  }
-  result["best_error"] = best;
-  return result.dump();
 }
 
 /// {run:ID} and {selected:ID} replaced.
@@ -152,9 +105,13 @@ class Runner {
         ledger_(folder.ledger(), options.stale_seconds),
         shard_(claim_shard()),
         measured_(read_measurements(folder)) {
-    fs::create_directories(folder.path / "runs");
-    fs::create_directories(folder.path / "logs");
-    fs::create_directories(folder.path / "predictions");
+    for (const char* part : {"runs", "logs", "predictions"}) {
+      std::error_code error;
+      fs::create_directories(folder.path / part, error);
+      if (error) {
+        report_file_failure("make", folder.path / part, error.value());
+      }
+    }
     look_around();
     if (options_.retry_failed) {
       forget_failures();
@@ -327,6 +284,9 @@ class Runner {
 
   void start(std::size_t i, Claim claim, const ChildLog& log) {
     const Task& task = plan_.tasks[i];
+    if (options_.check_data) {
+      options_.check_data(data_of(task));
+    }
     const int threads = std::max(1, options_.threads / options_.workers);
     jobs_.push_back({i, std::move(claim),
                      ChildProcess(options_.program, arguments_of(task, threads),
@@ -360,6 +320,17 @@ class Runner {
     });
     arguments.insert(images, extra.begin(), extra.end());
     return arguments;
+  }
+
+  /// The data set of a task: its own, or that of the training it tests.
+  std::string data_of(const Task& task) const {
+    for (const std::string& argument : task.arguments) {
+      constexpr std::string_view kFlag = "--data=";
+      if (argument.starts_with(kFlag)) {
+        return argument.substr(kFlag.size());
+      }
+    }
+    return task.needs.empty() ? "" : data_of(plan_.tasks[task.needs.front()]);
   }
 
   /// The arguments of a task, of an explanation without the networks whose training failed.
@@ -399,10 +370,19 @@ class Runner {
       progress_.states[job.task] = TaskState::kWaiting;  // it was asked to stop, as we were
       return;
     }
+    if (end.exit_code != 0 && end.exit_code < 128) {
+      if (const auto said = full_disk_sentence(folder_.log(task.id))) {
+        // Every other run would fail as well. The task stays waiting, and what runs beside it is
+        // killed with us and goes on from its checkpoint.
+        throw UserError(
+            fmt::format("study: {}: {} and go on with the same command", task.label, *said));
+      }
+    }
     Record record;
     record.exit_code = end.exit_code;
     record.seconds = monotonic_seconds() - job.started;
     record.memory_mib = end.memory_mib;
+    record.processor_seconds = end.processor_seconds;
     record.done = end.exit_code == 0;
     if (record.done) {
       record.result = read_file(folder_.out(task.id));
@@ -479,34 +459,6 @@ void block(const Plan& plan, std::vector<TaskState>& states) {
 
 void Runner::block_dependents() { block(plan_, progress_.states); }
 
-/// Up to so many bytes of a data set are read to see whether they changed: about a second's work.
-constexpr std::uintmax_t kReadThrough = std::uintmax_t{1} << 30;
-
-/// Hash of the sorted names and lengths of all files, and of their content where that is cheap.
-std::string listing_hash(const fs::path& data) {
-  std::vector<std::string> lines;
-  std::vector<fs::path> files;
-  std::uintmax_t bytes = 0;
-  const auto options = fs::directory_options::follow_directory_symlink;
-  for (const auto& entry : fs::recursive_directory_iterator(data, options)) {
-    if (entry.is_regular_file()) {
-      lines.push_back(fmt::format("{} {}\n", entry.path().lexically_relative(data).string(),
-                                  entry.file_size()));
-      files.push_back(entry.path());
-      bytes += entry.file_size();
-    }
-  }
-  for (std::size_t i = 0; i < files.size() && bytes <= kReadThrough; ++i) {
-    lines[i] += content_hash(read_file(files[i]));
-  }
-  std::sort(lines.begin(), lines.end());
-  std::string all;
-  for (const std::string& line : lines) {
-    all += line;
-  }
-  return content_hash(all);
-}
-
 }  // namespace
 
 std::string locate_data(const std::string& argument, const StudyFolder& folder) {
@@ -545,39 +497,6 @@ Progress run_study(const Plan& plan, const StudyFolder& folder, const RunStudyOp
               options.shard >= 1 && options.shard <= options.shards,
           "workers, threads and shards are at least one");
   return Runner(plan, folder, options).run();
-}
-
-void require_same_data(const Study& study, const StudyFolder& folder) {
-  json noted = json::object();
-  if (fs::exists(folder.data_json())) {
-    noted = json::parse(read_file(folder.data_json()), nullptr, false);
-    if (!noted.is_object()) {
-      throw UserError(fmt::format("study: '{}' is damaged; delete it to note the data sets anew",
-                                  folder.data_json().string()));
-    }
-  }
-  const json before = noted;
-  const auto check = [&](const std::string& data) {
-    if (noted.contains(data) && before.contains(data)) {
-      if (noted[data] != listing_hash(folder.data_root / data)) {
-        throw UserError(
-            fmt::format("study: the files of data set '{}' changed since the study "
-                        "began; put them back or begin another study",
-                        data));
-      }
-    } else if (!noted.contains(data)) {
-      noted[data] = listing_hash(folder.data_root / data);
-    }
-  };
-  for (const GridPoint& point : study.points) {
-    check(point.data);
-  }
-  if (const PhaseSettings* transfer = study.phase(Phase::kTransfer)) {
-    std::for_each(transfer->data.begin(), transfer->data.end(), check);
-  }
-  if (noted != before) {
-    write_file_atomically(folder.data_json(), noted.dump(1) + "\n");
-  }
 }
 
 }  // namespace probedarts::study

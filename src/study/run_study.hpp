@@ -21,6 +21,8 @@ struct StudyFolder {
   std::filesystem::path study_toml() const { return path / "study.toml"; }
   std::filesystem::path data_json() const { return path / "data.json"; }
   std::filesystem::path measure_json() const { return path / "measure.json"; }
+  /// Texts of the cells that the study file names by files or run folders.
+  std::filesystem::path genotypes_json() const { return path / "genotypes.json"; }
   std::filesystem::path ledger() const { return path / "ledger"; }
   std::filesystem::path run(const std::string& id) const { return path / "runs" / id; }
   std::filesystem::path out(const std::string& id) const { return path / "logs" / (id + ".out"); }
@@ -40,6 +42,8 @@ struct RunStudyOptions {
   bool retry_failed = false;
   std::function<void(const std::string&)> say;  ///< one line for people
   std::function<int()> interrupted;             ///< the signal that asks us to stop, or 0
+  /// Called with the data set of each run before it starts; what it throws ends the study.
+  std::function<void(const std::string&)> check_data = {};
 };
 
 /// "--data=x" with the folder that x lies in; any other argument as it is.
@@ -58,16 +62,12 @@ struct Progress {
 Progress read_progress(const Plan& plan, const Ledger& ledger);
 
 /// Runs all that is left of a plan; what has ended, here or elsewhere, is not repeated. A run that
-/// was killed goes on from its checkpoint. Failures are recorded and the rest goes on.
+/// was killed goes on from its checkpoint. Failures are recorded and the rest goes on, but for want
+/// of space, which ends the study: that run stays waiting.
 /// Shares the folder with other processes on any machine: each begins with its own shard, then
 /// takes what nobody holds, so that no machine idles and none is waited for in vain.
 /// \throws UserError when another process runs the same shard, or the disk is full.
 /// \throws Interrupted after a signal; claims are given back.
 Progress run_study(const Plan& plan, const StudyFolder& folder, const RunStudyOptions& options);
-
-/// Compares the files of each data set (names and lengths, and their content up to 1 GiB in all)
-/// with what was noted when the study began, and notes those not yet seen.
-/// \throws UserError when one differs.
-void require_same_data(const Study& study, const StudyFolder& folder);
 
 }  // namespace probedarts::study

@@ -103,6 +103,49 @@ TEST_F(RunStudy, RecordsAFailureAndCompletesTheRest) {
   EXPECT_EQ(progress.states.back(), TaskState::kDone);
 }
 
+TEST_F(RunStudy, StopsWhenTheDiskIsFullAndLosesNothing) {
+  // The second search finds no space as long as a file says so.
+  const auto program = scratch.write("program", R"(#!/bin/sh
+echo "$@" >> "$(dirname "$0")/calls"
+if [ -e "$(dirname "$0")/full" ]; then
+  case "$*" in *--seed=2*)
+    echo "probedarts: cannot write '/x/run.json': No space left on device; free some space" >&2
+    exit 2 ;;
+  esac
+fi
+echo "{}"
+)");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  const auto full = scratch.write("full");
+  const Plan searches = plan(kSearches);
+  EXPECT_EQ(probedarts::testing::sentence_of([&] { run_study(searches, folder, options); }),
+            "study: search, searched, seed 2: cannot write '/x/run.json': No space left on device; "
+            "free some space and go on with the same command");
+  EXPECT_EQ(calls(), 2U);  // the third was not tried
+  const Ledger ledger(folder.ledger(), 600.0);
+  EXPECT_EQ(read_progress(searches, ledger).count(TaskState::kWaiting), 2U);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.ledger() / "claims"));
+  std::filesystem::remove(full);
+  EXPECT_EQ(run_study(searches, folder, options).count(TaskState::kDone), 3U);
+  EXPECT_EQ(calls(), 4U);
+}
+
+TEST_F(RunStudy, ChecksTheDataOfEachRunBeforeItStarts) {
+  std::vector<std::string> checked;
+  options.check_data = [&](const std::string& data) {
+    checked.push_back(data);
+    if (checked.size() == 3) {
+      throw UserError("changed");
+    }
+  };
+  const Plan protocol = plan(kProtocol);
+  EXPECT_EQ(probedarts::testing::sentence_of([&] { run_study(protocol, folder, options); }),
+            "changed");
+  EXPECT_EQ(calls(), 2U);
+  EXPECT_THAT(checked, ::testing::Each("d"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.ledger() / "claims"));
+}
+
 TEST_F(RunStudy, ExplainsWhatWasTrainedAndLeavesOutWhatWasNot) {
   // A shell script as above: trainings of resnet18 fail.
   const auto program = scratch.write("program", R"(#!/bin/sh
@@ -286,25 +329,6 @@ echo "{}"
   EXPECT_NEAR(costs[protocol.rows[0].quicks[0]]->seconds, 8.0, 0.5);
   EXPECT_NEAR(costs[protocol.rows[0].trained[0].trainings[0]]->seconds, 10.0, 0.5);
   EXPECT_TRUE(costs[protocol.rows[0].trained[0].evaluations[0]].has_value());
-}
-
-TEST_F(RunStudy, NoticesThatTheDataChanged) {
-  scratch.write("data/a.png", "123");
-  const std::string data = scratch.text() + "/data";
-  const Study study =
-      parse_study("phases = \"search\"\n[grid]\ndata = \"" + data + "\"\n", "s.toml", {{}, {}, {}});
-  std::filesystem::create_directories(folder.path);
-  require_same_data(study, folder);
-  require_same_data(study, folder);
-  scratch.write("data/a.png", "124");  // as long as before
-  try {
-    require_same_data(study, folder);
-    FAIL();
-  } catch (const UserError& error) {
-    EXPECT_EQ(error.what(), "study: the files of data set '" + data +
-                                "' changed since the study began; put them back or begin another "
-                                "study");
-  }
 }
 
 }  // namespace

@@ -17,7 +17,7 @@ A case is a folder with a case.json:
      "unchanged": ["{tmp}/run"]}            must hold the same bytes as before
 
 Only "about", "run" and "exit" are needed. {tmp} is the case's own empty folder, which is also the
-working folder. {shared} holds what all cases share and none may change: `data`, a synthetic data
+working folder. {me} is this process, as claims of a study name it. {shared} holds what all cases share and none may change: `data`, a synthetic data
 set of 100 + 20 + 20 patches of 64 px; `run`, a finished search of one epoch on it; `trained`, a
 finished training of one epoch. The arguments "{small}" and "{small training}" stand for the options
 of a search and of a training that take a moment; "{small peer}" those of a training of a network that is not made of cells.
@@ -30,6 +30,7 @@ import json
 import os
 import pathlib
 import shutil
+import socket
 import struct
 import subprocess
 import sys
@@ -70,7 +71,8 @@ class Workplace:
         self.environment = {**os.environ, "LC_ALL": "C", "OMP_NUM_THREADS": "1"}
 
     def expand(self, text, tmp):
-        return text.replace("{tmp}", str(tmp)).replace("{shared}", str(self.shared))
+        me = f"process {os.getpid()} on {socket.gethostname()}"
+        return text.replace("{tmp}", str(tmp)).replace("{shared}", str(self.shared)).replace("{me}", me)
 
     def arguments(self, words, tmp):
         expanded = []
@@ -230,6 +232,13 @@ def remove(_place, tmp, names):
             (tmp / name).unlink()
 
 
+def claim(_place, tmp, name):
+    """{"claim": path}: writes the claim of a living process, which is this one, in a study's ledger."""
+    stat = pathlib.Path(f"/proc/{os.getpid()}/stat").read_text(encoding="utf-8")
+    content = {"host": socket.gethostname(), "pid": os.getpid(), "start": stat.rsplit(")", 1)[1].split()[19]}
+    (tmp / name).write_text(json.dumps(content), encoding="utf-8")
+
+
 def program(place, tmp, words):
     """{"program": [arguments]}: runs the program, which must end with 0."""
     place.must_run(words, tmp)
@@ -243,7 +252,7 @@ def ends(place, tmp, runs):
 
 STEPS = {step.__name__: step
          for step in (write, folder, copy, images, truncate, flip, npy, safetensors, nan, pt, replace, latin1, latin1_text, remove,
-                      program, ends)}
+                      claim, program, ends)}
 KEYS = {"about", "setup", "run", "output", "largest_file", "small_disk", "exit", "stderr", "prints", "present", "absent", "unchanged"}
 
 

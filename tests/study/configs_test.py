@@ -45,7 +45,7 @@ def main():
                for path in sorted(CONFIGS.glob("*/*.toml"))}
     # Four searches a setting, and the paper's settings: Tables 3 to 6.
     for name, settings in (("paper/cifar10", 6), ("paper/cifar100", 6), ("paper/adp_cells", 6), ("paper/adp_nodes", 10),
-                           ("paper/learning_rates", 4), ("small/sizes", 6), ("small/cells", 6)):
+                           ("paper/learning_rates", 4), ("small/sizes", 6), ("small/cells", 6), ("small/responses", 5)):
         assert count(studies[name], "search", "search") == 4 * settings, f"{name}: not {settings} settings of 4 searches"
     # Tables 3 and 4, small: two searches for each of three numbers of nodes with two optimizers.
     assert count(studies["small/nodes_cifar"], "search", "search") == 2 * 6
@@ -59,6 +59,13 @@ def main():
     assert count(studies["paper/resolutions"], "train", "resolution") == 7 * 3 * 4 * 3
     assert all("--cells=14" in task["arguments"] for task in studies["paper/cifar10"]["tasks"]
                if task["kind"] == "train" and "14 cells trained" in task["label"])
+    # Each response alone, none in the trainings of what it found; the plain search is that of sizes.toml.
+    tasks = studies["small/responses"]["tasks"]
+    for flag in ("--auxiliary-skip=1", "--beta-decay=50", "--gumbel=5", "--partial-channels=4"):
+        assert sum(flag in task["arguments"] for task in tasks) == 4, flag
+    assert count(studies["small/responses"], "train", "quick") == 5 * 4 + 8
+    plain = {task["id"] for task in studies["small/sizes"]["tasks"]} & {task["id"] for task in tasks}
+    assert len(plain) == 4 + 4 + 8, f"{len(plain)} runs of small/responses are also in small/sizes"
     print("\n".join(f"{name}: {len(study['tasks'])} runs" for name, study in studies.items()))
     return 0
 
