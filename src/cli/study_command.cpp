@@ -12,6 +12,7 @@
 #include "cli/command.hpp"
 #include "cli/flags.hpp"
 #include "cli/genotype_source.hpp"
+#include "cli/study_progress.hpp"
 #include "core/errors.hpp"
 #include "core/files.hpp"
 #include "core/interrupt.hpp"
@@ -28,6 +29,7 @@
 #include "study/data_check.hpp"
 #include "study/estimate.hpp"
 #include "study/findings_tables.hpp"
+#include "study/outlook.hpp"
 #include "study/paper_tables.hpp"
 #include "study/plan.hpp"
 #include "study/run_study.hpp"
@@ -237,10 +239,6 @@ study::Progress progress_of(const study::Plan& plan, const study::StudyFolder& f
           std::vector<study::Record>(plan.tasks.size())};
 }
 
-constexpr const char* kStateNames[] = {"waiting", "running", "done", "failed", "blocked"};
-
-const char* name_of(TaskState state) { return kStateNames[static_cast<std::size_t>(state)]; }
-
 std::string short_id(const study::Task& task) { return task.id.substr(0, 8); }
 
 std::string cost_text(const std::optional<study::Cost>& cost) {
@@ -263,9 +261,11 @@ json task_json(const study::Plan& plan, std::size_t i, TaskState state,
               {"arguments", task.arguments},
               {"state", name_of(state)},
               {"seconds", nullptr},
+              {"processor_seconds", nullptr},
               {"memory_mib", nullptr}};
   if (cost) {
     out["seconds"] = cost->seconds;
+    out["processor_seconds"] = cost->processor_seconds;
     out["memory_mib"] = cost->memory_mib;
   }
   return out;
@@ -303,10 +303,14 @@ int plan_study(Request& request) {
     std::printf("%s  %-8s %s  %s%s\n", short_id(plan.tasks[i]).c_str(), name_of(progress.states[i]),
                 cost_text(costs[i]).c_str(), plan.tasks[i].label.c_str(), after.c_str());
   }
+  const study::Schedule schedule =
+      study::schedule(plan, progress.states, costs, request.run.workers);
   if (request.as_json) {
     const json out = {{"name", opened.study.name},
                       {"tasks", tasks},
                       {"seconds", total},
+                      {"seconds_left", schedule.seconds},
+                      {"peak_memory_mib", schedule.memory_mib},
                       {"unknown", unknown},
                       {"workers", request.run.workers}};
     std::printf("%s\n", out.dump(1).c_str());
@@ -316,18 +320,10 @@ int plan_study(Request& request) {
       unknown > 0 ? fmt::format(", and {} of unknown time (--measure times them)", unknown) : "";
   std::printf("%zu runs in %zu rows; %s of work for one worker%s\n", plan.tasks.size(),
               plan.rows.size(), duration_text(total).c_str(), rest.c_str());
+  std::printf("left: %s by the clock with %d worker%s, with up to %.0f MiB of memory at a time\n",
+              duration_text(schedule.seconds).c_str(), request.run.workers,
+              request.run.workers == 1 ? "" : "s", schedule.memory_mib);
   return 0;
-}
-
-json counts_json(const study::Progress& progress) {
-  json counts = json::object();
-  for (const char* name : kStateNames) {
-    counts[name] = 0;
-  }
-  for (const TaskState state : progress.states) {
-    counts[name_of(state)] = counts[name_of(state)].get<int>() + 1;
-  }
-  return counts;
 }
 
 /// Whether a folder has what no study writes. Another process may be just beginning this very
@@ -391,7 +387,7 @@ int run_it(Request& request) {
   return 0;
 }
 
-int status(Request& request) {
+int show_status(Request& request) {
   const Opened opened = open_study(request, "status");
   if (opened.folder.path.empty()) {
     throw UserError("study status: '" + request.source +
@@ -400,46 +396,15 @@ int status(Request& request) {
   const study::Plan plan = study::make_plan(opened.study);
   study::Progress progress = progress_of(plan, opened.folder);
   const study::Ledger ledger(opened.folder.ledger(), request.run.stale_seconds);
-  double left = 0.0;
-  bool all_known = true;
-  const auto costs = study::estimate(plan, progress, study::read_measurements(opened.folder));
-  json failures = json::array();
   for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
-    if (progress.states[i] == TaskState::kFailed) {
-      failures.push_back({{"id", plan.tasks[i].id},
-                          {"label", plan.tasks[i].label},
-                          {"reason", progress.records[i].reason}});
-    } else if (progress.states[i] == TaskState::kWaiting) {
-      if (ledger.holder(plan.tasks[i].id)) {
-        progress.states[i] = TaskState::kRunning;
-      }
-      all_known = all_known && costs[i].has_value();
-      left += costs[i] ? costs[i]->seconds : 0.0;
+    if (progress.states[i] == TaskState::kWaiting && ledger.holder(plan.tasks[i].id)) {
+      progress.states[i] = TaskState::kRunning;
     }
   }
-  const json counts = counts_json(progress);
-  if (request.as_json) {
-    const json out = {{"name", opened.study.name},
-                      {"runs", counts},
-                      {"failures", failures},
-                      {"seconds_left", all_known ? json(left) : json(nullptr)}};
-    std::printf("%s\n", out.dump(1).c_str());
-    return 0;
-  }
-  std::printf("%s: %zu runs: %d done, %d running, %d waiting, %d failed, %d blocked\n",
-              opened.study.name.c_str(), plan.tasks.size(), counts["done"].get<int>(),
-              counts["running"].get<int>(), counts["waiting"].get<int>(),
-              counts["failed"].get<int>(), counts["blocked"].get<int>());
-  for (const json& failure : failures) {
-    std::printf("failed: %s: %s\n", failure["label"].get<std::string>().c_str(),
-                failure["reason"].get<std::string>().c_str());
-  }
-  if (progress.count(TaskState::kWaiting) + progress.count(TaskState::kRunning) > 0) {
-    std::printf("%s\n",
-                all_known
-                    ? fmt::format("{} of work left for one worker", duration_text(left)).c_str()
-                    : "time left unknown: not every kind of run has been finished");
-  }
+  const auto costs = study::estimate(plan, progress, study::read_measurements(opened.folder));
+  const Status status{opened.study.name, plan, progress, costs, opened.folder};
+  std::fputs((request.as_json ? status_json(status).dump(1) + "\n" : status_text(status)).c_str(),
+             stdout);
   return 0;
 }
 
@@ -585,7 +550,7 @@ int run_study_command(std::vector<std::string> arguments) {
   prepare(request);
   return action == "plan"     ? plan_study(request)
          : action == "run"    ? run_it(request)
-         : action == "status" ? status(request)
+         : action == "status" ? show_status(request)
          : action == "tables" ? tables(request)
                               : report(request);
 }

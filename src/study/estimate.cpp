@@ -162,8 +162,9 @@ class Measurer {
     const Cost whole = time(arguments, 2, base_ / key);
     const std::vector<double> seconds = epoch_seconds(base_ / key);
     require(seconds.size() == 2, "a measurement has two epochs");
-    measured_[key] = {key, std::max(0.0, whole.seconds - seconds[0] - seconds[1]), seconds[1],
-                      whole.memory_mib, std::nullopt};
+    measured_[key] = {key,          std::max(0.0, whole.seconds - seconds[0] - seconds[1]),
+                      seconds[1],   whole.memory_mib,
+                      std::nullopt, whole.processor_seconds / whole.seconds};
   }
 
   void measure_test(const Task& task, const std::string& key) {
@@ -191,7 +192,9 @@ class Measurer {
     options_.say("measuring: " + task.label);
     const Cost cost = run(arguments);
     const std::string key = key_of_explanation(task);
-    measured_[key] = {key, cost.seconds, 0.0, cost.memory_mib, std::nullopt};
+    measured_[key] = {key,          cost.seconds,
+                      0.0,          cost.memory_mib,
+                      std::nullopt, cost.processor_seconds / cost.seconds};
   }
 
   Cost time(std::vector<std::string> arguments, int epochs, const fs::path& out) {
@@ -222,7 +225,7 @@ class Measurer {
       throw UserError(fmt::format("study: measuring '{}' failed with exit code {}; see '{}'",
                                   fmt::join(arguments, " "), end->exit_code, log.string()));
     }
-    return {monotonic_seconds() - started, end->memory_mib};
+    return {monotonic_seconds() - started, end->memory_mib, end->processor_seconds};
   }
 
   const Plan& plan_;
@@ -237,9 +240,12 @@ json to_json(const Measurement& one) {
   json stored = {{"key", one.key},
                  {"start_seconds", one.start_seconds},
                  {"epoch_seconds", one.epoch_seconds},
-                 {"memory_mib", one.memory_mib}};
+                 {"memory_mib", one.memory_mib},
+                 {"busy", one.busy}};
   if (one.test) {
-    stored["test"] = {{"seconds", one.test->seconds}, {"memory_mib", one.test->memory_mib}};
+    stored["test"] = {{"seconds", one.test->seconds},
+                      {"memory_mib", one.test->memory_mib},
+                      {"processor_seconds", one.test->processor_seconds}};
   }
   return stored;
 }
@@ -252,6 +258,7 @@ std::optional<Cost> mean_of(const std::vector<std::optional<Cost>>& costs) {
       return std::nullopt;
     }
     mean.seconds += cost->seconds / static_cast<double>(costs.size());
+    mean.processor_seconds += cost->processor_seconds / static_cast<double>(costs.size());
     mean.memory_mib = std::max(mean.memory_mib, cost->memory_mib);
   }
   return costs.empty() ? std::nullopt : std::optional(mean);
@@ -268,7 +275,8 @@ std::optional<Cost> from_measurements(const Plan& plan, const Task& task,
   if (task.kind == TaskKind::kExplain) {
     const Measurement* one = find(key_of_explanation(task));
     costs.push_back(one == nullptr ? std::nullopt
-                                   : std::optional(Cost{one->start_seconds, one->memory_mib}));
+                                   : std::optional(Cost{one->start_seconds, one->memory_mib,
+                                                        one->start_seconds * one->busy}));
     return mean_of(costs);
   }
   const bool test = task.kind == TaskKind::kEvaluate;
@@ -279,7 +287,8 @@ std::optional<Cost> from_measurements(const Plan& plan, const Task& task,
     } else if (test) {
       costs.push_back(one->test);
     } else {
-      costs.push_back(Cost{one->start_seconds + task.epochs * one->epoch_seconds, one->memory_mib});
+      const double seconds = one->start_seconds + task.epochs * one->epoch_seconds;
+      costs.push_back(Cost{seconds, one->memory_mib, seconds * one->busy});
     }
   }
   return mean_of(costs);
@@ -315,12 +324,16 @@ std::vector<Measurement> read_measurements(const StudyFolder& folder) {
   std::vector<Measurement> measured;
   try {
     for (const json& stored : json::parse(read_file(folder.measure_json()))) {
-      Measurement one{stored.at("key").get<std::string>(), stored.at("start_seconds").get<double>(),
+      Measurement one{stored.at("key").get<std::string>(),
+                      stored.at("start_seconds").get<double>(),
                       stored.at("epoch_seconds").get<double>(),
-                      stored.at("memory_mib").get<double>(), std::nullopt};
+                      stored.at("memory_mib").get<double>(),
+                      std::nullopt,
+                      stored.value("busy", 0.0)};
       if (stored.contains("test")) {
         one.test = Cost{stored.at("test").at("seconds").get<double>(),
-                        stored.at("test").at("memory_mib").get<double>()};
+                        stored.at("test").at("memory_mib").get<double>(),
+                        stored.at("test").value("processor_seconds", 0.0)};
       }
       measured.push_back(std::move(one));
     }
@@ -334,13 +347,14 @@ std::vector<Measurement> read_measurements(const StudyFolder& folder) {
 std::vector<std::optional<Cost>> estimate(const Plan& plan, const Progress& progress,
                                           const std::vector<Measurement>& measured) {
   struct Sum {
-    double seconds = 0.0, memory = 0.0, runs = 0.0;
+    double seconds = 0.0, processor = 0.0, memory = 0.0, runs = 0.0;
   };
   std::map<std::pair<std::string, int>, Sum> known;
   for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
     if (progress.states[i] == TaskState::kDone) {
       Sum& sum = known[{cost_key(plan.tasks[i]), plan.tasks[i].epochs}];
       sum.seconds += progress.records[i].seconds;
+      sum.processor += progress.records[i].processor_seconds;
       sum.memory = std::max(sum.memory, progress.records[i].memory_mib);
       sum.runs += 1.0;
     }
@@ -353,13 +367,15 @@ std::vector<std::optional<Cost>> estimate(const Plan& plan, const Progress& prog
   for (std::size_t i = 0; i < plan.tasks.size(); ++i) {
     const Task& task = plan.tasks[i];
     if (progress.states[i] == TaskState::kDone) {
-      costs[i] = Cost{progress.records[i].seconds, progress.records[i].memory_mib};
+      costs[i] = Cost{progress.records[i].seconds, progress.records[i].memory_mib,
+                      progress.records[i].processor_seconds};
     } else if (task.kind == TaskKind::kSelect) {
       costs[i] = Cost{};
     } else if (const auto measured_cost = from_measurements(plan, task, by_key)) {
       costs[i] = measured_cost;
     } else if (const auto found = known.find({cost_key(task), task.epochs}); found != known.end()) {
-      costs[i] = Cost{found->second.seconds / found->second.runs, found->second.memory};
+      const Sum& sum = found->second;
+      costs[i] = Cost{sum.seconds / sum.runs, sum.memory, sum.processor / sum.runs};
     }
   }
   return costs;

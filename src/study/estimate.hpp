@@ -13,6 +13,7 @@ namespace probedarts::study {
 struct Cost {
   double seconds = 0.0;
   double memory_mib = 0.0;
+  double processor_seconds = 0.0;  ///< of all threads; 0: not known
 };
 
 /// What decides the time of a task beside its epochs: its flags without seed, epochs and cell.
@@ -25,7 +26,8 @@ struct Measurement {
   double start_seconds = 0.0;  ///< before and after the epochs
   double epoch_seconds = 0.0;
   double memory_mib = 0.0;
-  std::optional<Cost> test;  ///< of a training: of its test
+  std::optional<Cost> test = {};  ///< of a training: of its test
+  double busy = 0.0;  ///< processor time over time by the clock: threads, less what others took
 };
 
 /// Runs each kind of search and of training for two epochs and times the second, tests each
