@@ -13,10 +13,9 @@
 #include <ATen/ops/one_hot.h>
 #include <ATen/ops/softmax.h>
 
-#include "core/files.hpp"
-#include "core/tensor_file.hpp"
 #include "nets/executor.hpp"
 #include "nets/stored_tensor.hpp"
+#include "support/golden_case.hpp"
 #include "support/golden_network.hpp"
 #include "support/shared_files.hpp"
 
@@ -25,14 +24,13 @@ namespace {
 
 using nlohmann::json;
 
-struct DerivedCase {
-  json description;
-  TensorFile file;
+struct DerivedCase : testing::GoldenCase {
+  using GoldenCase::GoldenCase;
   NetworkLayout layout;
 
-  at::Tensor stored(const std::string& name) const { return to_tensor(file.at(name)); }
+  at::Tensor stored(const std::string& name) const { return to_tensor(at(name)); }
   double tolerance(const std::string& group) const {
-    return description.at("tolerance").at(group).get<double>();
+    return facts.at("tolerance").at(group).get<double>();
   }
   NetworkState initial(Precision precision) const {
     NetworkState state = initial_state(layout, precision, 1);
@@ -49,11 +47,11 @@ struct DerivedCase {
 };
 
 DerivedCase read_case(const std::filesystem::path& path) {
-  DerivedCase read;
-  read.description = json::parse(read_file(path));
-  read.file =
-      read_tensor_file(path.parent_path() / read.description.at("safetensors").get<std::string>());
-  read.layout = lay_out(testing::golden_network_spec(read.description));
+  DerivedCase read(path);
+  const testing::GoldenNetwork network = testing::golden_network(read.facts);
+  read.layout = lay_out(network.spec);
+  EXPECT_EQ(read.layout.weight_count, read.facts.at("params_total").get<std::int64_t>());
+  read.mark("state.");
   return read;
 }
 
@@ -67,7 +65,7 @@ std::pair<double, at::Tensor> cross_entropy(const at::Tensor& logits, const at::
 
 void check_gradients(const DerivedCase& golden, const at::Tensor& gradient) {
   const at::Tensor norms = golden.stored("grad_l2");
-  const json& order = golden.description.at("parameter_order");
+  const json& order = golden.facts.at("parameter_order");
   ASSERT_EQ(order.size(), golden.layout.parameters.size());
   const double relative = golden.tolerance("grad_rel_l2");
   for (std::size_t i = 0; i < order.size(); ++i) {
@@ -77,7 +75,7 @@ void check_gradients(const DerivedCase& golden, const at::Tensor& gradient) {
     const double wanted = norms[static_cast<std::int64_t>(i)].item<double>();
     EXPECT_NEAR(values.norm().item<double>(), wanted, relative * wanted + 1e-7) << parameter.name;
     const std::string whole = "grad." + parameter.name;
-    if (golden.file.has(whole)) {
+    if (golden.has(whole)) {
       const at::Tensor exact = golden.stored(whole).to(at::kDouble).flatten();
       EXPECT_LE(values.to(at::kDouble).sub(exact).norm().item<double>(),
                 relative * exact.norm().item<double>() + 1e-7)
@@ -89,12 +87,16 @@ void check_gradients(const DerivedCase& golden, const at::Tensor& gradient) {
 void check_statistics(const DerivedCase& golden, const NetworkState& state) {
   for (const NormInfo& norm : golden.layout.norms) {
     const std::string prefix = "buffers_after." + norm.name;
-    if (golden.file.has(prefix + ".running_mean")) {
+    if (golden.has(prefix + ".running_mean")) {
       // momentum 0.1 of values of order one, float32
       golden.expect_near(state.statistics.narrow(0, norm.offset, norm.channels),
                          prefix + ".running_mean", 1e-5);
       golden.expect_near(state.statistics.narrow(0, norm.offset + norm.channels, norm.channels),
                          prefix + ".running_var", 1e-5);
+      if (golden.has(prefix + ".num_batches_tracked")) {
+        EXPECT_EQ(golden.at(prefix + ".num_batches_tracked").as_doubles(),
+                  (std::vector<double>{static_cast<double>(state.batches_tracked)}));
+      }
     }
   }
 }
@@ -110,12 +112,17 @@ void check(const DerivedCase& golden, Executor& executor, Precision precision, b
   NetworkState state = golden.initial(precision);
   const Logits logits = executor.forward(state, images, {Mode::kTrain, Wanted::kWeights});
   golden.expect_near(logits.main, "train_logits" + suffix, tolerance("train_logits"));
-  golden.expect_near(logits.auxiliary, "aux_logits" + suffix, tolerance("aux_logits"));
-  const auto [loss, gradient] = cross_entropy(logits.main, target);
-  const auto [auxiliary_loss, auxiliary_gradient] = cross_entropy(logits.auxiliary, target);
-  EXPECT_NEAR(loss + 0.4 * auxiliary_loss, golden.stored("loss" + suffix).item<double>(),
-              tolerance("loss"));
-  const Gradients gradients = executor.backward({gradient, auxiliary_gradient.mul(0.4)});
+  auto [loss, gradient] = cross_entropy(logits.main, target);
+  at::Tensor auxiliary_gradient;
+  ASSERT_EQ(logits.auxiliary.defined(), golden.has("aux_logits"));
+  if (logits.auxiliary.defined()) {
+    golden.expect_near(logits.auxiliary, "aux_logits" + suffix, tolerance("aux_logits"));
+    const auto [auxiliary_loss, of_auxiliary] = cross_entropy(logits.auxiliary, target);
+    loss += 0.4 * auxiliary_loss;
+    auxiliary_gradient = of_auxiliary.mul(0.4);
+  }
+  EXPECT_NEAR(loss, golden.stored("loss" + suffix).item<double>(), tolerance("loss"));
+  const Gradients gradients = executor.backward({gradient, auxiliary_gradient});
   if (sharp) {
     check_gradients(golden, gradients.weights);
   }
@@ -127,10 +134,8 @@ void check(const DerivedCase& golden, Executor& executor, Precision precision, b
 }
 
 TEST(DerivedGolden, AgreesOnBothExecutors) {
-  PROBEDARTS_NEEDS(testing::golden_folder() / "10_derived");
-  const auto cases = testing::golden_cases("10_derived");
-  ASSERT_FALSE(cases.empty());
-  for (const auto& path : cases) {
+  PROBEDARTS_NEEDS_GROUP("10_derived");
+  for (const auto& path : testing::golden_cases("10_derived")) {
     SCOPED_TRACE(path.filename());
     const DerivedCase golden = read_case(path);
     {
@@ -145,6 +150,7 @@ TEST(DerivedGolden, AgreesOnBothExecutors) {
       SCOPED_TRACE("fused");
       check(golden, *make_fused_executor(golden.layout, 2), Precision::kFloat32, true);
     }
+    golden.expect_all_read();
   }
 }
 

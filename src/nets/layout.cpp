@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "nets/lay_out_candidate.hpp"
+
 namespace probedarts::nets {
 namespace {
 
@@ -185,6 +187,13 @@ AuxiliaryUnit lay_out_auxiliary(Builder& builder, const space::NetworkSpec& spec
 }
 
 }  // namespace
+
+CandidateUnit lay_out_candidate(NetworkLayout& layout, const std::string& name,
+                                const space::Candidate& described, int channels, int stride,
+                                CandidateForm form) {
+  return Builder(layout).candidate(name, described, channels, stride,
+                                   form == CandidateForm::kRelaxed, {});
+}
 
 NetworkLayout lay_out(const space::NetworkSpec& spec) {
   space::validate(spec);
