@@ -3,7 +3,6 @@
 // its README: KG and lr 1e-7, weights 1e-7.
 #include <algorithm>
 #include <cmath>
-#include <fstream>
 #include <set>
 #include <string>
 #include <vector>
@@ -20,6 +19,7 @@
 #include "optim/adas.hpp"
 #include "optim/optimizers.hpp"
 #include "probe/stable_rank.hpp"
+#include "support/golden_case.hpp"
 #include "support/shared_files.hpp"
 
 namespace probedarts::optim {
@@ -98,7 +98,9 @@ class AdasRun {
 
   static std::vector<int> layers_of(const json& document) {
     const auto probed = document.at("velocity_order").get<std::vector<int>>();
-    std::vector<int> layers(document.at("params").size(), -1);
+    const std::size_t parameters = document.at("params").size();
+    EXPECT_EQ(probed.size() + document.at("masked_params").size(), parameters);
+    std::vector<int> layers(parameters, -1);
     for (std::size_t i = 0; i < probed.size(); ++i) {
       layers.at(static_cast<std::size_t>(probed[i])) = static_cast<int>(i);
     }
@@ -175,8 +177,24 @@ void expect_weights(const AdasRun& run, const TensorFile& file, const std::strin
   }
 }
 
-void expect_variant(const json& document, const TensorFile& file, const std::string& variant,
+/// Inputs, and the four runs that the tests below compare; nothing else may lie in a file.
+void expect_known_variants(const testing::GoldenCase& golden) {
+  golden.mark("w0.");
+  golden.mark("grad.");
+  for (const char* variant : {"intended", "as_published"}) {
+    for (const char* precision : {"", "_f64"}) {
+      for (const char* part : {".KG", ".velocity", ".lr_vector", ".zeta", ".weight.e"}) {
+        golden.mark(std::string(variant) + precision + part);
+      }
+    }
+  }
+  golden.expect_all_read();
+}
+
+void expect_variant(const testing::GoldenCase& golden, const std::string& variant,
                     at::ScalarType type, const Tolerance& tolerance) {
+  const json& document = golden.facts;
+  const TensorFile& file = golden.file;
   const std::string prefix = variant + (type == at::kDouble ? "_f64" : "");
   AdasRun run(document, file, variant == "as_published", type);
   const int epochs = document.at("epochs");
@@ -214,16 +232,15 @@ class AdasGolden : public ::testing::TestWithParam<const char*> {
     int cases = 0;
     for (const auto& path : testing::golden_cases("07_adas")) {
       SCOPED_TRACE(path.filename().string());
-      std::ifstream stream(path);
-      const json document = json::parse(stream);
-      const TensorFile file =
-          read_tensor_file(path.parent_path() / document.at("safetensors").get<std::string>());
+      const testing::GoldenCase golden(path);
+      const json& document = golden.facts;
       Tolerance tolerance{1e-7, 1e-7, 1e-7};
       if (type == at::kFloat) {
         const json& given = document.at("tolerance");
         tolerance = {given.at("KG_abs"), given.at("lr_abs"), given.at("weight_abs")};
       }
-      expect_variant(document, file, GetParam(), type, tolerance);
+      expect_variant(golden, GetParam(), type, tolerance);
+      expect_known_variants(golden);
       ++cases;
     }
     return cases;
@@ -234,12 +251,12 @@ INSTANTIATE_TEST_SUITE_P(Variants, AdasGolden, ::testing::Values("intended", "as
                          [](const auto& variant) { return std::string(variant.param); });
 
 TEST_P(AdasGolden, AgreesInDouble) {
-  PROBEDARTS_NEEDS(testing::golden_folder() / "07_adas");
+  PROBEDARTS_NEEDS_GROUP("07_adas");
   EXPECT_GT(expect_cases(at::kDouble), 0) << "no case in 07_adas";
 }
 
 TEST_P(AdasGolden, AgreesInSinglePrecision) {
-  PROBEDARTS_NEEDS(testing::golden_folder() / "07_adas");
+  PROBEDARTS_NEEDS_GROUP("07_adas");
   EXPECT_GT(expect_cases(at::kFloat), 0) << "no case in 07_adas";
 }
 
