@@ -31,6 +31,9 @@ Image read_image(const std::filesystem::path& path);
 /// The same from memory; `name` stands for the path in messages.
 Image decode_image(std::string_view bytes, const std::string& name);
 
+/// Writes an image as PNG (8-bit RGB, without loss): under another name first, then renamed.
+/// \throws UserError  the file cannot be written.
+/// \throws Bug        the image has no pixels, or not three bytes for each.
 void write_png(const std::filesystem::path& path, const Image& image);
 
 /// Resize identical to Pillow's Image.resize(BICUBIC): a = -0.5, support widened by the scale when

@@ -116,8 +116,9 @@ struct LoaderOptions {
 /// options and data alone: not of threads, timing, or whether the epoch was entered in the middle.
 class Loader {
  public:
-  /// \param cache  outlives the loader and is not moved meanwhile   \param indices  places in the
-  /// split
+  /// \param cache    outlives the loader and is not moved meanwhile
+  /// \param indices  places in the split
+  /// \throws Bug  a batch of 0, an index beyond the split, threads < 0 or prefetch < 1.
   Loader(const PatchCache& cache, Split split, std::vector<std::size_t> indices,
          LoaderOptions options);
   ~Loader();
@@ -140,14 +141,17 @@ class Loader {
   std::unique_ptr<Impl> impl_;
 };
 
+/// The two halves of the train split that a search learns from: places in that split.
+struct SearchHalves {
+  std::vector<std::size_t> train;  ///< of the weights
+  std::vector<std::size_t> valid;  ///< of the architecture
+};
+
 /// Cuts the train split into the two halves of a search: the first floor(portion * n) of a random
 /// order (seed alone) learn the weights, the rest the architecture. Patches of equal content go to
 /// one side, and where `by_group` so do whole groups (two that share content as one), as near to
-/// that number as their sizes allow. \throws UserError when a half is empty.
-struct SearchHalves {
-  std::vector<std::size_t> train;
-  std::vector<std::size_t> valid;
-};
+/// that number as their sizes allow.
+/// 	hrows UserError  a half is empty.
 SearchHalves split_halves(const PatchCache& cache, double portion, std::uint64_t seed,
                           bool by_group);
 

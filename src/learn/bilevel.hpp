@@ -48,16 +48,18 @@ struct AlphaView {
 /// -log(-log u) for each entry of alpha, u uniform from the stream.
 at::Tensor gumbel_noise(const at::Tensor& like, Stream stream);
 
-/// Everything the two optimisers change, and all a checkpoint has to keep of them.
+/// Everything the two optimisers change, and all a checkpoint has to keep of them. Every tensor has
+/// the dtype and device of the network. Copying the struct shares memory.
 struct SearchState {
   nets::NetworkState network;
-  at::Tensor momentum;  ///< flat, as the weights
-  bool momentum_started = false;
-  at::Tensor alpha_first_moment, alpha_second_moment;  ///< as alpha
-  std::int64_t alpha_steps = 0;
+  at::Tensor momentum;            ///< [weight_count], SGD's buffer, flat as the weights
+  bool momentum_started = false;  ///< a weight step was taken: `momentum` counts
+  /// [2, edges, 8], Adam's running means of the gradient in alpha and of its square.
+  at::Tensor alpha_first_moment, alpha_second_moment;
+  std::int64_t alpha_steps = 0;  ///< architecture steps taken
 };
 
-/// A search state around a network: zero moments.
+/// A search state around a network: zero moments, no step taken. Takes the network's tensors over.
 SearchState start_search(nets::NetworkState network);
 
 /// Parts of an architecture gradient, for tests and probes.
@@ -77,23 +79,35 @@ class BilevelLearner {
   BilevelLearner(const nets::NetworkLayout& layout, nets::Executor& executor, Objective objective,
                  BilevelOptions options);
 
-  /// Gradient of the validation loss in alpha. First order: one pass on `valid`. Second order:
-  ///     w' = w - lr (momentum buf + dL_train + decay w)                     (buf = 0 before the
-  ///     first weight step) d_alpha = dL_valid(w')/dalpha - lr [dL_train(w+)/dalpha -
-  ///     dL_train(w-)/dalpha] / (2 eps), w± = w ± eps v,   v = dL_valid(w')/dw',   eps = 0.01 /
-  ///     |v|.
+  /// Gradient of the validation loss in alpha. First order: one pass on `valid`. Second order
+  /// (Liu et al., ICLR 2019, eq. 7 and 8), with buf = 0 before the first weight step:
+  ///
+  ///     w'      = w - lr (momentum buf + dL_train(w)/dw + decay w)
+  ///     v       = dL_valid(w')/dw',   eps = 0.01 / |v|,   w+ = w + eps v,   w- = w - eps v
+  ///     d_alpha = dL_valid(w')/dalpha - lr (dL_train(w+)/dalpha - dL_train(w-)/dalpha) / (2 eps)
+  ///
   /// The unrolled pass runs on a copy of the running statistics; the network's own move 1 or 3
-  /// times. \param rates  learning rates of the weights: one, or one per parameter tensor.
+  /// times.
+  ///
+  /// \param rates     learning rates of the weights: one, or one per parameter tensor.
+  /// \throws Diverged  a loss is not finite.
+  /// \throws Bug       another number of rates; in the second order, rates per tensor without
+  ///                   BilevelOptions::rate_inside_difference.
+  /// Cost: one forward and backward pass; four in the second order.
   ArchitectureGradient architecture_gradient(SearchState& state, const LabelledBatch& train,
                                              const LabelledBatch& valid,
                                              std::span<const double> rates);
 
-  /// The architecture step: the gradient above through Adam. \returns loss on `valid`.
+  /// The architecture step: the gradient above through Adam.
+  /// \returns  the loss on `valid`, at w' in the second order.
+  /// \throws Diverged, Bug  as architecture_gradient.
   LossResult alpha_step(SearchState& state, const LabelledBatch& train, const LabelledBatch& valid,
                         std::span<const double> rates, const AlphaView& view = {});
 
-  /// The weight step: gradient on `train`, clipped, through SGD with momentum. \returns loss on
-  /// `train`.
+  /// The weight step: gradient on `train`, clipped, through SGD with momentum.
+  /// \returns  the loss on `train` before the step.
+  /// \throws Diverged  the loss or a gradient is not finite.
+  /// \throws Bug       another number of rates than one, or one per parameter tensor.
   LossResult weight_step(SearchState& state, const LabelledBatch& train,
                          std::span<const double> rates, const AlphaView& view = {});
 

@@ -45,6 +45,7 @@ struct ConfusionMatrix {
   }
 };
 
+/// Counts what was predicted for images of each class. \param labels, predicted  a class index each
 ConfusionMatrix confusion_matrix(SingleLabels labels, SingleLabels predicted, std::size_t classes);
 
 /// How one class fared: precision = TP / (TP + FP), recall = TP / (TP + FN), their harmonic mean
@@ -56,6 +57,7 @@ struct ClassReport {
   std::int64_t images = 0;  ///< with this true class
 };
 
+/// One report a class, in their order.
 std::vector<ClassReport> class_reports(const ConfusionMatrix& matrix);
 
 // ---- ranking -------------------------------------------------------------------------------

@@ -123,9 +123,12 @@ void visit_run_options(Config& c, Visit& visit) {
 /// computes.
 bool is_machine_option(std::string_view key);
 
-/// Check every value of a group. \throws UserError one sentence naming the flag.
+/// Checks that a data set is named, the choices, the normalisation and the sizes, in px.
+/// \throws UserError  one sentence naming the flag; as all of these.
 void validate(const DataOptions& options);
+/// Checks the optimiser's name and the range of every number.
 void validate(const WeightOptions& options);
+/// Checks the choices, and that threads are 1..1024, loader threads 0..1024.
 void validate(const RunOptions& options);
 
 /// The two checks they are made of: "--stem: 'x' is unknown; use one of a, b", and
@@ -142,6 +145,9 @@ std::optional<data::Normalization> normalization_named(const std::string& text);
 /// \throws UserError naming what is known.
 data::Normalization need_normalization(const std::string& text, const std::string& more = "");
 
+/// What `augment` and `cutout` name: flips left and right for all but "none", up and down for
+/// "flips" and "pathology"; "pathology" turns by up to 45 degrees and shifts by up to a tenth of
+/// the side; "cifar" pads by 4 px and crops.
 data::Augmentation augmentation_of(const DataOptions& options);
 nets::Precision precision_of(const RunOptions& options);
 probe::EvbmfScale evbmf_scale_of(const RunOptions& options);

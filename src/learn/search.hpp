@@ -33,8 +33,11 @@ SearchResult run_search(const SearchConfig& config, const std::filesystem::path&
                         RunFolder::IfExists if_exists);
 
 /// Goes on with a run exactly where its checkpoint stands: the result has the same bits as one
-/// never stopped. \param machine_options  where to run it (is_machine_option); everything else
-/// comes from the run folder.
+/// never stopped.
+/// \param machine_options  where to run it (is_machine_option); everything else comes from the run
+///                         folder.
+/// \throws UserError  the folder holds no search that can go on.
+/// \throws Diverged, Interrupted  as run_search.
 SearchResult resume_search(const std::filesystem::path& run, const nlohmann::json& machine_options);
 
 }  // namespace probedarts::learn

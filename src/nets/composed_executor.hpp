@@ -16,7 +16,8 @@ namespace probedarts::nets {
 /// \param alpha       [2, edges, 8] architecture logits; ignored by a derived network.
 /// \param running     running statistics, used in kEvaluate; untouched.
 /// \param batch       filled in kTrain with the batch's means and unbiased variances, layout as
-/// `running`. \param drop_path  or null.
+///                    `running`.
+/// \param drop_path   or null.
 /// \param grouping    see make_composed_executor.
 /// \param auxiliary_skip  see NetworkState.
 Logits composed_logits(const NetworkLayout& layout, const std::vector<at::Tensor>& parameters,

@@ -54,7 +54,8 @@ class Executor {
                          const ForwardOptions& options) = 0;
 
   /// Gradients of the loss whose gradient in the logits of the last `forward` is given; once per
-  /// forward. \param gradient  [B, classes] each; an undefined `auxiliary` counts as zero.
+  /// forward.
+  /// \param gradient  [B, classes] each; an undefined `auxiliary` counts as zero.
   virtual Gradients backward(const Logits& gradient) = 0;
 };
 
@@ -71,8 +72,8 @@ std::unique_ptr<Executor> make_composed_executor(const NetworkLayout& layout,
                                                  Grouping grouping = Grouping::kOffTheCpu);
 
 /// The executor on our own kernels: states and images float32 on the CPU. Keeps a reference to
-/// `layout`, which must outlive it. Results are the same bits for any number of threads. \param
-/// threads  at least 1.
+/// `layout`, which must outlive it. Results are the same bits for any number of threads.
+/// \param threads  at least 1.
 std::unique_ptr<Executor> make_fused_executor(const NetworkLayout& layout, int threads);
 
 }  // namespace probedarts::nets

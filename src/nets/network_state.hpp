@@ -49,7 +49,8 @@ at::Tensor parameter_view(const NetworkState& state, const ParameterInfo& parame
 /// Loads tensors stored under the state-dict names of the network's original
 /// (`<prefix>stem.0.weight`, ...,
 /// `<prefix>cells.0.preprocess0.op.2.running_mean`); num_batches_tracked is optional. alpha is not
-/// part of it. \throws UserError naming the first tensor that is missing or has another shape.
+/// part of it.
+/// \throws UserError  naming the first tensor that is missing or has another shape.
 void load_state_dict(const TensorTable& table, const TensorFile& file, const std::string& prefix,
                      NetworkState& state);
 

@@ -26,6 +26,7 @@ struct SgdOptions {
 ///
 /// \param gradients  contiguous, float32 or float64, CPU; untouched when the norm is not finite.
 /// \returns  the norm before clipping; not finite when a gradient is not.
+/// \throws Bug  the tensor is not contiguous or not on the CPU. Cost: two passes.
 double clip_gradient_norm(at::Tensor& gradients, double max_norm);
 
 /// One step of SGD with momentum on flat buffers, with a learning rate for each tensor:

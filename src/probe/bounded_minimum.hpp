@@ -20,10 +20,12 @@ struct BoundedMinimum {
 /// tolerance of sqrt(2^-52) |x| + tolerance / 3 around the best point; stop when that point is
 /// within twice this of both ends.
 ///
-/// \param low,high    finite, low <= high; neither is ever evaluated. When they meet, that point is
-/// returned. \param tolerance   absolute, in the argument. \param most_evaluations  gives up after
-/// that many and returns the best point so far. \throws Bug  when a bound is not finite or low >
-/// high.
+/// \param low,high          finite, low <= high; neither is ever evaluated. When they meet, that
+///                          point is returned.
+/// \param tolerance         absolute, in the argument.
+/// \param most_evaluations  gives up after that many and returns the best point so far.
+/// \throws Bug  a bound is not finite, or low > high.
+/// Thread-safe where `function` is.
 BoundedMinimum bounded_minimum(const std::function<double(double)>& function, double low,
                                double high, double tolerance, int most_evaluations);
 

@@ -14,7 +14,9 @@ struct CollapseSignals {
   double margin = 0.0;   ///< first minus second primitive other than none, mean over edges
 };
 
-/// \param weights  softmax(alpha) of one cell kind, [edges][8].
+/// The signals of one kind of cell.
+/// \param weights  softmax(alpha) of that kind, [edge_count(nodes)][8].
+/// \throws Bug  weights of another shape.
 CollapseSignals collapse_signals(const space::EdgeWeights& weights, int nodes);
 
 }  // namespace probedarts::probe

@@ -34,12 +34,15 @@ struct ProbeTarget {
 
 /// Metrics of all convolutions in parameter order, on `threads` threads; the result does not depend
 /// on `threads`. A depthwise convolution that no dense one follows is probed on its own unfoldings.
+/// A weight with an entry that is NaN or infinite gives LayerMetrics::failed and no exception.
+/// \throws Bug  threads < 1, or a weight that is not 4-D or is empty.
 /// Cost: one SVD in float64 for each unfolding (one for both where the kernel is 1x1).
 std::vector<LayerMetrics> probe_layers(const std::vector<ProbeTarget>& targets, int threads,
                                        EvbmfScale scale = EvbmfScale::kAsPublished);
 
 /// Metrics of one matrix [rows, columns] (rows = n).
-/// \throws Diverged when an entry is NaN or infinite.
+/// \throws Diverged  an entry is NaN or infinite.
+/// \throws Bug       the tensor is not 2-D or is empty.
 SideMetrics probe_matrix(const at::Tensor& matrix, EvbmfScale scale = EvbmfScale::kAsPublished);
 
 }  // namespace probedarts::probe

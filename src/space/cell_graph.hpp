@@ -38,10 +38,11 @@ struct CellGraph {
 };
 
 /// The search cell with `nodes` nodes. Edge e of node i from state j: sum_{k<i}(2+k) + j, as in
-/// alpha's rows.
+/// alpha's rows. \throws Bug  nodes are not 1..8.
 CellGraph search_cell(CellKind kind, int nodes);
 
 /// The derived cell of a genotype; edges in the order of its genes.
+/// \throws Bug  the genotype is none (space::validate says so in words for people).
 CellGraph derived_cell(CellKind kind, const CellGenotype& genotype);
 
 }  // namespace probedarts::space

@@ -76,24 +76,29 @@ using EdgeWeights = std::vector<std::vector<double>>;
 /// Rounded to float32 at each step, in the order in which the original's eight-lane vectors add.
 /// Two edges whose rows hold the same numbers in another order are equal or not by that rounding
 /// alone, and it decides which one derivation keeps (`golden/05_genotype`, "many ties"); double
-/// precision decides some of them otherwise. \throws Diverged  an entry is NaN or infinite; names
-/// its row. \throws Bug       a row has not one column for each primitive.
+/// precision decides some of them otherwise.
+/// \throws Diverged  an entry is NaN or infinite; names its row.
+/// \throws Bug       a row has not one column for each primitive.
 EdgeWeights softmax_rows(const EdgeWeights& alpha);
 
 /// Derivation (DARTS §2.4; docs/method.md, "Derivation"): for each node rank its in-edges by their
 /// strongest primitive other than `none`, keep two, and on each keep that primitive; strongest edge
-/// first, ties to the lower index. concat = all nodes. \param weights  softmax(alpha),
-/// [edge_count(nodes)][8].
+/// first, ties to the lower index. concat = all nodes.
+/// \param weights  softmax(alpha), [edge_count(nodes)][8].
+/// \throws Bug  weights of another shape, or nodes not 1..8.
 CellGenotype derive_cell(const EdgeWeights& weights, int nodes);
 
 /// For each node its two kept in-edges in rank order, as edge indices into the search cell.
+/// \param weights  as derive_cell   \throws Bug  as derive_cell
 std::vector<int> kept_edges(const EdgeWeights& weights, int nodes);
 
+/// Both cells, each as derive_cell.
 Genotype derive_genotype(const EdgeWeights& normal, const EdgeWeights& reduce, int nodes);
 
 /// A uniformly random genotype: per node two distinct earlier states, the lower first, each with a
 /// primitive other than `none`, every such genotype with the same probability; concat = all nodes.
 /// The baseline every search has to beat (Yang et al., ICLR 2020).
+/// \throws Bug  nodes are not 1..8.
 Genotype random_genotype(int nodes, Stream& stream);
 
 }  // namespace probedarts::space
