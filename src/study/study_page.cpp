@@ -96,10 +96,9 @@ struct SizeColumn {
   const char* name;
   std::int64_t NetworkSize::*amount;
 };
-constexpr SizeColumn kSizeColumns[] = {
-    {"parameters", &NetworkSize::parameters},
-    {"multiply-accumulates", &NetworkSize::macs},
-    {"multiply-accumulates, paper's count", &NetworkSize::macs_paper}};
+constexpr SizeColumn kSizeColumns[] = {{"parameters", &NetworkSize::parameters},
+                                       {"MACs, plain", &NetworkSize::macs},
+                                       {"MACs, paper's count", &NetworkSize::macs_paper}};
 
 /// Parameters and multiply-accumulates; without columns for them where no row's are known.
 std::string size_cells(const Figures& figures, std::size_t row) {
