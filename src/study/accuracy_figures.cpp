@@ -202,7 +202,7 @@ Plot plot_accuracies(const Plan& plan, const Progress& progress, const StudyFold
             {},
             false};
   for (const auto& [data, points] : all) {
-    Panel panel{base_name(data), {}, true};
+    Panel panel{plan.data_names.at(data), {}, true};
     for (const std::vector<Point>& group : joined(plan, points)) {
       Series line = line_of(plan, group, unit.one);
       std::vector<std::string> names;
@@ -245,7 +245,7 @@ Plot plot_resolutions(const Plan& plan, const Progress& progress, const StudyFol
     std::stable_sort(points.begin(), points.end(), [](const Point& a, const Point& b) {
       return std::pair(a.row, a.cost) < std::pair(b.row, b.cost);
     });
-    Panel panel{base_name(data), {}};
+    Panel panel{plan.data_names.at(data), {}};
     for (auto begin = points.begin(); begin != points.end();) {
       const auto end = std::find_if(begin, points.end(),
                                     [&](const Point& point) { return point.row != begin->row; });

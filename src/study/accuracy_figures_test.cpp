@@ -71,6 +71,17 @@ TEST(PlotAccuracies, JoinsTheNodesOfAnOptimizerAndHasAPanelForEachDataSet) {
   EXPECT_TRUE(plot.panels[0].bars);
 }
 
+TEST(PlotAccuracies, TellsDataSetsOfOneNameApart) {
+  const Made made(
+      "phases = [\"final\"]\n[grid]\ndata = [\"x/p\", \"y/p\"]\n[rows]\nnetworks = "
+      "\"resnet18\"\n[final]\nruns = 1\n",
+      1e6);
+  const Plot plot = plot_accuracies(made.plan, made.progress, made.folder);
+  ASSERT_EQ(plot.panels.size(), 2U);
+  EXPECT_EQ(plot.panels[0].title, "x/p");
+  EXPECT_EQ(plot.panels[1].title, "y/p");
+}
+
 TEST(PlotAccuracies, TakesTheUnitThatTheLargestNetworkAsksFor) {
   const Made made(
       "phases = \"final\"\n[grid]\ndata = \"d\"\n[rows]\nnetworks = \"resnet18\"\n[final]\nruns = "

@@ -115,7 +115,7 @@ class Maker {
   /// "CIFAR-10 (32x32 image resolution)".
   std::string where(const Row& row) const {
     const auto size = size_px(row);
-    return base_name(final_of(row)->data) +
+    return plan_.data_names.at(final_of(row)->data) +
            (size ? fmt::format(" ({0}x{0} image resolution)", *size) : "");
   }
 
@@ -226,7 +226,7 @@ class Maker {
       table.lines.push_back(std::move(line));
     }
     for (const std::string& folder : data) {
-      table.groups.push_back(base_name(folder));
+      table.groups.push_back(plan_.data_names.at(folder));
     }
     if (!table.lines.empty()) {
       mark_best(table);

@@ -64,6 +64,16 @@ TEST(PaperTables, AreAsThePaperPrintsThem) {
             "| 5 | 97.04<sub>0.09</sub> | 3.30 | 0.55 | 96.94<sub>0.09</sub> | 3.30 | 0.55 |\n");
 }
 
+TEST(PaperTables, TellDataSetsOfOneNameApart) {
+  const Scene scene(kPhases +
+                        "[grid]\ndata = [\"x/p\", \"y/p\"]\nnodes = [4, 5]\noptimizer = "
+                        "\"sgd\"\n[final]\nruns = 3\n",
+                    like_table_3);
+  const std::string text = render(scene.tables(), TableFormat::kMarkdown);
+  EXPECT_THAT(text, HasSubstr("on x/p (32x32 image resolution)."));
+  EXPECT_THAT(text, HasSubstr("on y/p (32x32 image resolution)."));
+}
+
 TEST(PaperTables, HaveAGroupOfColumnsForEachOptimizerInLatex) {
   const std::string text = render(Scene(kCifar10, like_table_3).tables(), TableFormat::kLatex);
   EXPECT_THAT(text, HasSubstr("\\begin{tabular}{l rrr rrr}\n\\hline\nNumber of nodes & "

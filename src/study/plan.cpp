@@ -59,6 +59,7 @@ class DataNames {
   }
 
   const std::string& of(const std::string& data) const { return names_.at(data); }
+  const std::map<std::string, std::string>& all() const { return names_; }
 
  private:
   static std::string last_parts(const std::string& data, std::size_t count) {
@@ -153,7 +154,9 @@ class PointNames {
 class Planner {
  public:
   explicit Planner(const Study& study)
-      : study_(study), data_names_(study), names_(study.points, data_names_) {}
+      : study_(study), data_names_(study), names_(study.points, data_names_) {
+    plan_.data_names = data_names_.all();
+  }
 
   Plan make() {
     if (study_.phase(Phase::kSearch) != nullptr) {
@@ -525,11 +528,6 @@ class Planner {
 };
 
 }  // namespace
-
-std::string base_name(const std::string& data) {
-  const std::filesystem::path path = std::filesystem::path(data).lexically_normal();
-  return path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
-}
 
 std::string_view name_of(TaskKind kind) {
   constexpr std::string_view kNames[] = {"search", "train", "evaluate", "select", "explain"};

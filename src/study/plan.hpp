@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -51,6 +52,9 @@ struct Row {
 struct Plan {
   std::vector<Task> tasks;  ///< each after all it needs; no two with the same id
   std::vector<Row> rows;
+  /// Each data set as rows, tables and figures call it: the last part of its path, and as many
+  /// before that as tell it from the others.
+  std::map<std::string, std::string> data_names;
 };
 
 /// Lays out all tasks of a study. A pure function of it.
@@ -59,9 +63,6 @@ Plan make_plan(const Study& study);
 
 /// The k-th random cell of a size, as text: the same wherever it appears.
 std::string random_cell(int nodes, int k);
-
-/// A data set as tables and figures call it: the last part of its path.
-std::string base_name(const std::string& data);
 
 /// "search", "train", "evaluate", "select" or "explain".
 std::string_view name_of(TaskKind kind);
