@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Measures `study run` itself: what it costs, what two workers gain, and how good the estimates are.
+"""Measures `study run` itself: what it costs, and what two workers gain.
 
     tools/measure_study.py PROGRAM [--epochs 6]
 
-On an idle machine (a second busy process makes all three worthless). Makes synthetic data and a small grid of searches and trainings of --epochs epochs each, carries it out
+On an idle machine (a second busy process makes both worthless). Makes synthetic data and a small grid of searches and trainings of --epochs epochs each, carries it out
 with one worker, and prints:
   overhead   time of `study run` with one worker of one thread over that of the same commands one after the other
   workers    time with one worker of one thread over that with two workers of one thread each
-  estimates  of `study plan --measure` against what each run took, and the largest error
+How good the estimates of `study plan --measure` are is shown by tests/study/estimates_test.py --times.
 """
 import argparse
 import json
@@ -87,21 +87,6 @@ class Bench:
         return word if start < 0 else word[:start] + "bare/" + word[start + 5:-1]
 
 
-def print_estimates(planned, bench, out):
-    worst = 0.0
-    for task in planned["tasks"]:
-        if task["kind"] == "select":
-            continue
-        took = bench.record(out, task)
-        error = task["seconds"] / took["seconds"] - 1.0
-        memory = task["memory_mib"] / took["memory_mib"] - 1.0
-        worst = max(worst, abs(error))
-        print(f"  {task['label']:45} expected {task['seconds']:7.2f} s, took {took['seconds']:7.2f} s ({error:+.0%}); "
-              f"memory {memory:+.0%}")
-    total = sum(bench.record(out, task)["seconds"] for task in planned["tasks"])
-    print(f"estimates: largest error {worst:.0%} of a run; {planned['seconds'] / total - 1:+.0%} in total")
-
-
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("program")
@@ -111,9 +96,8 @@ def main():
         bench = Bench(arguments.program, pathlib.Path(folder))
         (bench.root / "study.toml").write_text(STUDY.format(epochs=arguments.epochs), encoding="utf-8")
         bench.call(["data", "synth", "data", "--size", "32", "--train", "800", "--valid", "100", "--test", "200"])
-        planned = bench.plan("study.toml", "--measure", "--out", "one", "--threads", "1")
+        planned = bench.plan("study.toml")
         one = bench.study("one", 1)
-        print_estimates(planned, bench, "one")
         bare = bench.bare(planned["tasks"], "one")
         print(f"overhead: {one:.2f} s with study run, {bare:.2f} s without: {one / bare - 1:+.2%}")
         two = bench.study("two", 2)
