@@ -13,7 +13,6 @@ TEST_JOBS ?= $(shell nproc)
 CCACHE := $(shell command -v ccache)
 ifneq ($(CCACHE),)
 export CMAKE_CXX_COMPILER_LAUNCHER ?= $(CCACHE)
-export CCACHE_SLOPPINESS ?= pch_defines,time_macros# or it leaves out what is built on precompiled headers
 endif
 
 DEMO_DATA := runs/demo-data

@@ -1,13 +1,13 @@
 # probedarts_room(NAME SOURCES a.cpp ... [USES rooms] [LIBS targets] [TORCH] [TESTS ...] [GOLDEN ...] [BENCHES ...]
-#                 [PARSED_ONCE headers])
+#                 [ONE_BY_ONE])
 #
 # One static library probedarts::NAME from src/NAME. USES names the rooms it may include. TESTS become the
 # executable NAME_test (ctest label NAME); GOLDEN become NAME_golden_test (labels NAME and golden); BENCHES become
-# NAME_bench (Google Benchmark, with PROBEDARTS_BENCH only). PARSED_ONCE are headers of libraries that nearly every
-# source includes, precompiled with PROBEDARTS_PCH (the release preset: a first build takes less time); without it, as in
-# development and CI, a missing include shows.
+# NAME_bench (Google Benchmark, with PROBEDARTS_BENCH only). With PROBEDARTS_UNITY eight sources are compiled as one, since
+# most of the time goes into headers of libraries: names in unnamed namespaces are then shared within a room, and within its
+# tests. Without it, as in the asan and tsan presets, a missing include shows. ONE_BY_ONE exempts a room's sources.
 function(probedarts_room room)
-  cmake_parse_arguments(ARG "TORCH" "" "SOURCES;USES;LIBS;TESTS;GOLDEN;BENCHES;PARSED_ONCE" ${ARGN})
+  cmake_parse_arguments(ARG "TORCH;ONE_BY_ONE" "" "SOURCES;USES;LIBS;TESTS;GOLDEN;BENCHES" ${ARGN})
   set(target probedarts_${room})
   if(ARG_SOURCES)
     add_library(${target} STATIC ${ARG_SOURCES})
@@ -27,9 +27,8 @@ function(probedarts_room room)
   foreach(used IN LISTS ARG_USES)
     target_link_libraries(${target} ${scope} probedarts::${used})
   endforeach()
-  if(PROBEDARTS_PCH AND ARG_PARSED_ONCE)
-    target_precompile_headers(${target} PRIVATE ${ARG_PARSED_ONCE})
-    target_compile_options(${target} PRIVATE -fpch-preprocess)  # what ccache needs
+  if(ARG_SOURCES AND NOT ARG_ONE_BY_ONE)
+    probedarts_compile_together(${target})
   endif()
   set_property(GLOBAL APPEND PROPERTY PROBEDARTS_ROOM_TARGETS ${target})
   if(PROBEDARTS_TESTS)
@@ -50,6 +49,10 @@ function(probedarts_room room)
   endif()
 endfunction()
 
+function(probedarts_compile_together target)
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ${PROBEDARTS_UNITY} UNITY_BUILD_BATCH_SIZE 8)
+endfunction()
+
 # probedarts_test(NAME LABELS ... SOURCES ... LIBS ...): one GoogleTest executable, one ctest entry a suite of it.
 function(probedarts_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "LABELS;SOURCES;LIBS" ${ARGN})
@@ -60,6 +63,7 @@ function(probedarts_test name)
     endif()
   endif()
   add_executable(${name} ${ARG_SOURCES})
+  probedarts_compile_together(${name})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} probedarts_test_support GTest::gtest GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABELS}" TIMEOUT ${ARG_TIMEOUT})

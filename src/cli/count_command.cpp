@@ -21,13 +21,13 @@ using nlohmann::json;
 
 constexpr int kMaxSizePx = 65536;
 
-struct Request : learn::NetworkOptions {
+struct CountRequest : learn::NetworkOptions {
   int classes = 33;
   int size_px = 272;
   bool as_json = false;
 };
 
-std::unique_ptr<CLI::App> make_count_parser(Request& request) {
+std::unique_ptr<CLI::App> make_count_parser(CountRequest& request) {
   auto app = make_parser(
       "Counts parameters, multiply-accumulates and memory of a network for one image "
       "(docs/networks.md).",
@@ -46,7 +46,7 @@ std::unique_ptr<CLI::App> make_count_parser(Request& request) {
   return app;
 }
 
-nets::LayerGraph network_of(const Request& request, const std::vector<std::string>& given) {
+nets::LayerGraph network_of(const CountRequest& request, const std::vector<std::string>& given) {
   if (request.size_px < 1 || request.size_px > kMaxSizePx) {
     throw UserError(
         fmt::format("--size: {} px is out of range; use 1 to {}", request.size_px, kMaxSizePx));
@@ -61,7 +61,8 @@ nets::LayerGraph network_of(const Request& request, const std::vector<std::strin
   return network.layers();
 }
 
-json to_json(const nets::NetworkCount& count, const std::string& network, const Request& request) {
+json to_json(const nets::NetworkCount& count, const std::string& network,
+             const CountRequest& request) {
   json layers = json::array();
   for (const nets::LayerCount& layer : count.layers) {
     layers.push_back({{"name", layer.name},
@@ -88,7 +89,7 @@ json to_json(const nets::NetworkCount& count, const std::string& network, const 
 }
 
 void print_table(const nets::NetworkCount& count, const std::string& network,
-                 const Request& request) {
+                 const CountRequest& request) {
   std::size_t width = 5;
   for (const nets::LayerCount& layer : count.layers) {
     width = std::max(width, layer.name.size());
@@ -125,7 +126,7 @@ void print_table(const nets::NetworkCount& count, const std::string& network,
 }  // namespace
 
 int run_count_command(std::vector<std::string> arguments) {
-  Request request;
+  CountRequest request;
   const auto app = make_count_parser(request);
   if (const auto code = parse(*app, arguments)) {
     return *code;

@@ -15,7 +15,7 @@
 namespace probedarts::cli {
 namespace {
 
-struct Request {
+struct DeriveRequest {
   std::string source;
   int epoch = -1;
   int random_nodes = 0;
@@ -24,7 +24,7 @@ struct Request {
   bool as_json = false;
 };
 
-space::Genotype genotype_from(const Request& request) {
+space::Genotype genotype_from(const DeriveRequest& request) {
   if (request.random_nodes > 0) {
     Stream stream(request.seed, "random genotype");
     return space::random_genotype(request.random_nodes, stream);
@@ -48,7 +48,7 @@ void write_drawings(const space::Genotype& genotype, const std::string& prefix) 
 }  // namespace
 
 int run_derive_command(std::vector<std::string> arguments) {
-  Request request;
+  DeriveRequest request;
   const auto app =
       make_parser("Prints the cell that a search found, draws one, or draws one at random.",
                   "probedarts derive");

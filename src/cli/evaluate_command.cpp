@@ -23,9 +23,9 @@ namespace probedarts::cli {
 namespace {
 
 // Insertion order, so that the output reads as the documentation does.
-using json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
 
-struct Request {
+struct EvaluateRequest {
   learn::EvaluateConfig config;
   std::vector<std::string> runs;
   std::string folder;  ///< of several runs that this is one of; empty for a run by itself
@@ -34,7 +34,7 @@ struct Request {
   bool as_json = false;
 };
 
-std::unique_ptr<CLI::App> make_evaluate_parser(Request& request) {
+std::unique_ptr<CLI::App> make_evaluate_parser(EvaluateRequest& request) {
   auto app = make_parser("Measures a trained network on a split of a data set (docs/evaluate.md).",
                          "probedarts evaluate");
   app->add_option(
@@ -86,12 +86,12 @@ std::vector<std::string> flags_of_run(const std::string& run) {
   return flags;
 }
 
-json number(double value) { return std::isfinite(value) ? json(value) : json(nullptr); }
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
-json measures_json(const learn::Evaluation& evaluation) {
-  json measures = json::object();
+Json measures_json(const learn::Evaluation& evaluation) {
+  Json measures = Json::object();
   for (const learn::Measure& measure : evaluation.measures) {
-    json entry = {{"value", number(measure.value)}};
+    Json entry = {{"value", number(measure.value)}};
     if (measure.interval) {
       entry["low"] = number(measure.interval->low);
       entry["high"] = number(measure.interval->high);
@@ -101,9 +101,9 @@ json measures_json(const learn::Evaluation& evaluation) {
   return measures;
 }
 
-json single_json(const learn::Evaluation& evaluation, const std::vector<std::string>& names) {
-  json classes = json::array();
-  json confusion = json::array();
+Json single_json(const learn::Evaluation& evaluation, const std::vector<std::string>& names) {
+  Json classes = Json::array();
+  Json confusion = Json::array();
   for (std::size_t c = 0; c < names.size(); ++c) {
     const learn::ClassReport& report = evaluation.classes[c];
     classes.push_back({{"class", names[c]},
@@ -112,7 +112,7 @@ json single_json(const learn::Evaluation& evaluation, const std::vector<std::str
                        {"recall", number(report.recall)},
                        {"f1", number(report.f1)},
                        {"auc", number(evaluation.auc[c])}});
-    json row = json::array();
+    Json row = Json::array();
     for (std::size_t predicted = 0; predicted < names.size(); ++predicted) {
       row.push_back(evaluation.confusion->at(c, predicted));
     }
@@ -121,7 +121,7 @@ json single_json(const learn::Evaluation& evaluation, const std::vector<std::str
   return {{"classes", classes}, {"confusion", confusion}};
 }
 
-json report_json(const learn::ThresholdedReport& report) {
+Json report_json(const learn::ThresholdedReport& report) {
   return {{"positives", report.positives},
           {"threshold", number(report.threshold)},
           {"tpr", number(report.tpr)},
@@ -133,13 +133,13 @@ json report_json(const learn::ThresholdedReport& report) {
           {"auc", number(report.auc)}};
 }
 
-json multi_json(const learn::Evaluation& evaluation, const std::vector<std::string>& names) {
-  json classes = json::array();
+Json multi_json(const learn::Evaluation& evaluation, const std::vector<std::string>& names) {
+  Json classes = Json::array();
   for (std::size_t c = 0; c < names.size(); ++c) {
-    json entry = {{"class", names[c]}};
+    Json entry = {{"class", names[c]}};
     entry.update(report_json(evaluation.thresholded->classes[c]));
-    json fpr = json::array();
-    json tpr = json::array();
+    Json fpr = Json::array();
+    Json tpr = Json::array();
     for (std::size_t i = 0; i < evaluation.roc[c].fpr.size(); ++i) {
       fpr.push_back(number(evaluation.roc[c].fpr[i]));
       tpr.push_back(number(evaluation.roc[c].tpr[i]));
@@ -152,15 +152,15 @@ json multi_json(const learn::Evaluation& evaluation, const std::vector<std::stri
 
 /// One request with what came of it.
 struct Answer {
-  Request request;
+  EvaluateRequest request;
   learn::EvaluatedModel result;
 };
 
-json to_json(const Answer& answer) {
+Json to_json(const Answer& answer) {
   const auto& [request, result] = answer;
-  json sizes = json::array();
+  Json sizes = Json::array();
   for (const learn::Evaluation& evaluation : result.evaluations) {
-    json entry = {{"size", evaluation.size_px},
+    Json entry = {{"size", evaluation.size_px},
                   {"images", evaluation.images},
                   {"groups", evaluation.groups},
                   {"images_without_group", evaluation.ungrouped},
@@ -201,26 +201,26 @@ MeanSd over_runs(std::span<const Answer> runs, std::size_t evaluation, std::size
   return mean_and_sd(values);
 }
 
-json summary_json(std::span<const Answer> runs) {
-  json sizes = json::array();
+Json summary_json(std::span<const Answer> runs) {
+  Json sizes = Json::array();
   const auto& evaluations = runs.front().result.evaluations;
   for (std::size_t e = 0; e < evaluations.size(); ++e) {
-    json measures = json::object();
+    Json measures = Json::object();
     for (std::size_t m = 0; m < evaluations[e].measures.size(); ++m) {
       const MeanSd found = over_runs(runs, e, m);
       measures[evaluations[e].measures[m].key] = {
-          {"mean", number(found.mean)}, {"sd", found.sd ? number(*found.sd) : json(nullptr)}};
+          {"mean", number(found.mean)}, {"sd", found.sd ? number(*found.sd) : Json(nullptr)}};
     }
     sizes.push_back({{"size", evaluations[e].size_px}, {"measures", measures}});
   }
   return sizes;
 }
 
-json to_json(std::span<const Answer> group) {
+Json to_json(std::span<const Answer> group) {
   if (group.front().request.folder.empty()) {
     return to_json(group.front());
   }
-  json runs = json::array();
+  Json runs = Json::array();
   for (const Answer& answer : group) {
     runs.push_back(to_json(answer));
   }
@@ -418,8 +418,8 @@ std::vector<std::pair<std::string, std::string>> single_runs(const std::vector<s
 
 /// What to evaluate, in order: a request for each run, or the one for a checkpoint.
 /// \returns  the exit code instead where the flags ask for help or are wrong.
-std::variant<std::vector<Request>, int> read_requests(std::vector<std::string> arguments) {
-  Request first;  // to learn which runs are meant
+std::variant<std::vector<EvaluateRequest>, int> read_requests(std::vector<std::string> arguments) {
+  EvaluateRequest first;  // to learn which runs are meant
   arguments = with_joined_sizes(arguments);
   arguments = with_flag_values(std::move(arguments), first.config);
   if (const auto code = parse(*make_evaluate_parser(first), arguments)) {
@@ -427,9 +427,9 @@ std::variant<std::vector<Request>, int> read_requests(std::vector<std::string> a
   }
   refuse_idle_cell_flags(first.config.model.network, arguments);
   if (first.runs.empty()) {
-    return std::vector<Request>{first};
+    return std::vector<EvaluateRequest>{first};
   }
-  std::vector<Request> requests;
+  std::vector<EvaluateRequest> requests;
   for (const auto& [run, folder] : single_runs(first.runs)) {
     std::vector<std::string> own = arguments;
     if (!raw_value(arguments, "--data")) {
@@ -452,17 +452,17 @@ int run_evaluate_command(std::vector<std::string> arguments) {
     return *code;
   }
   std::vector<Answer> answers;
-  for (Request& request : std::get<std::vector<Request>>(read)) {
+  for (EvaluateRequest& request : std::get<std::vector<EvaluateRequest>>(read)) {
     resolve_genotype(request.config.model.network);
     learn::EvaluatedModel result = learn::evaluate_model(request.config, request.sizes);
     answers.push_back({std::move(request), std::move(result)});
   }
-  const Request& asked = answers.front().request;
+  const EvaluateRequest& asked = answers.front().request;
   if (!asked.predictions.empty()) {
     write_file_atomically(asked.predictions, predictions_csv(answers));
   }
   if (asked.as_json) {
-    json printed = json::array();
+    Json printed = Json::array();
     for (const auto& group : grouped(answers)) {
       printed.push_back(to_json(group));
     }

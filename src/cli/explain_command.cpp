@@ -22,7 +22,7 @@ namespace {
 
 using nlohmann::json;
 
-struct Request {
+struct ExplainRequest {
   std::vector<std::string> images;
   std::vector<std::string> runs, checkpoints, networks, genotypes, names;
   learn::ModelRequest model;  ///< what all checkpoints share
@@ -52,7 +52,7 @@ void add_list(CLI::App& app, const char* flag, std::vector<std::string>& values,
   add_values(app, flag, values, help)->delimiter(',')->allow_extra_args(false);
 }
 
-void add_network_flags(CLI::App& app, Request& request) {
+void add_network_flags(CLI::App& app, ExplainRequest& request) {
   add_values(app, "--run", request.runs, "run folders of trainings: their best weights");
   add_values(app, "--checkpoint", request.checkpoints,
              "weights of each network: .pt, .pth or .safetensors (docs/checkpoints.md)");
@@ -79,7 +79,7 @@ void add_network_flags(CLI::App& app, Request& request) {
                  "side that images are resized to, px; 0: as in training");
 }
 
-std::unique_ptr<CLI::App> make_explain_parser(Request& request) {
+std::unique_ptr<CLI::App> make_explain_parser(ExplainRequest& request) {
   auto app = make_parser(
       "Shows where trained networks look: heat maps of images, as files and as one page "
       "(docs/explain.md).",
@@ -124,7 +124,7 @@ void check_count(const char* flag, const std::vector<std::string>& given, std::s
   }
 }
 
-void check_images(const Request& request) {
+void check_images(const ExplainRequest& request) {
   if (request.pick != 0) {
     check_range("--pick", request.pick, 1, 1000);
     if (request.data.empty() || !request.images.empty()) {
@@ -139,7 +139,7 @@ void check_images(const Request& request) {
   }
 }
 
-void check(const Request& request) {
+void check(const ExplainRequest& request) {
   check_images(request);
   if (request.out.empty()) {
     throw UserError("--out: no folder given; name one to make");
@@ -169,7 +169,7 @@ void check(const Request& request) {
 
 /// A name for each network: as given, or that of its folder or file, with the folder above where
 /// two are alike.
-std::vector<std::string> network_names(const Request& request) {
+std::vector<std::string> network_names(const ExplainRequest& request) {
   if (!request.names.empty()) {
     return request.names;
   }
@@ -199,7 +199,7 @@ std::vector<std::string> network_names(const Request& request) {
 
 using Networks = std::vector<std::shared_ptr<const explain::TrainedNetwork>>;
 
-Networks open_networks(const Request& request, const data::Dataset* dataset) {
+Networks open_networks(const ExplainRequest& request, const data::Dataset* dataset) {
   const std::vector<std::string> names = network_names(request);
   const auto one_of = [](const std::vector<std::string>& given, std::size_t i) {
     return given.empty() ? std::string() : given[given.size() == 1 ? 0 : i];
@@ -230,7 +230,7 @@ std::size_t unlabelled(const json& facts) {
       images.begin(), images.end(), [](const json& image) { return image.at("maps").empty(); }));
 }
 
-std::optional<int> read_request(std::vector<std::string> arguments, Request& request) {
+std::optional<int> read_request(std::vector<std::string> arguments, ExplainRequest& request) {
   const auto app = make_explain_parser(request);
   if (const auto path = raw_value(arguments, "--config")) {
     std::vector<std::string> flags = flags_from_toml(*path, *app);
@@ -253,7 +253,7 @@ std::optional<int> read_request(std::vector<std::string> arguments, Request& req
 }  // namespace
 
 int run_explain_command(std::vector<std::string> arguments) {
-  Request request;
+  ExplainRequest request;
   if (const auto code = read_request(std::move(arguments), request)) {
     return *code;
   }

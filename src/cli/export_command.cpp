@@ -15,13 +15,13 @@
 namespace probedarts::cli {
 namespace {
 
-struct Request {
+struct ExportRequest {
   learn::ModelRequest model;
   std::string out;
   bool force = false;
 };
 
-std::unique_ptr<CLI::App> make_export_parser(Request& request) {
+std::unique_ptr<CLI::App> make_export_parser(ExportRequest& request) {
   auto app = make_parser(
       "Writes the weights of a network for other programs, under the names of the original "
       "(docs/checkpoints.md).",
@@ -47,7 +47,7 @@ void keep_weights(TensorFile& file) {
 }  // namespace
 
 int run_export_command(std::vector<std::string> arguments) {
-  Request request;
+  ExportRequest request;
   const auto app = make_export_parser(request);
   if (const auto code = parse(*app, std::move(arguments))) {
     return *code;

@@ -15,15 +15,15 @@ namespace probedarts::cli {
 namespace {
 
 // Insertion order, so that the output reads as the documentation does.
-using json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
 
-struct Request {
+struct PredictRequest {
   learn::PredictConfig config;
   std::vector<std::string> images;
   bool as_json = false;
 };
 
-std::unique_ptr<CLI::App> make_predict_parser(Request& request) {
+std::unique_ptr<CLI::App> make_predict_parser(PredictRequest& request) {
   auto app = make_parser(
       "Gives logits, probabilities and labels of images, as CSV or JSON (docs/evaluate.md).",
       "probedarts predict");
@@ -52,14 +52,14 @@ std::vector<std::string> label_names(const learn::PredictedImages& result, std::
 
 void print_json(const learn::PredictedImages& result) {
   const std::size_t classes = result.card.classes.size();
-  json images = json::array();
+  Json images = Json::array();
   for (std::size_t i = 0; i < result.files.size(); ++i) {
     images.push_back({{"image", result.files[i]},
                       {"labels", label_names(result, i)},
                       {"logits", row_of(result.logits, i, classes)},
                       {"probabilities", row_of(result.probabilities, i, classes)}});
   }
-  const json out = {{"checkpoint", result.checkpoint},
+  const Json out = {{"checkpoint", result.checkpoint},
                     {"labels", result.card.labels == data::LabelKind::kSingle ? "single" : "multi"},
                     {"classes", result.card.classes},
                     {"size", result.size_px},
@@ -93,7 +93,7 @@ void print_csv(const learn::PredictedImages& result) {
 }  // namespace
 
 int run_predict_command(std::vector<std::string> arguments) {
-  Request request;
+  PredictRequest request;
   const auto app = make_predict_parser(request);
   arguments = with_flag_values(std::move(arguments), request.config);
   if (const auto code = parse(*app, arguments)) {

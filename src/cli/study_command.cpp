@@ -54,7 +54,7 @@ constexpr const char* kUsage =
     "       probedarts study tables FOLDER            what it found, with intervals and tests\n"
     "       probedarts study report FOLDER            the same with figures, as one page\n";
 
-struct Request {
+struct StudyRequest {
   std::string source;  ///< a study file, or the folder of a study
   std::string out;
   std::string data_root;
@@ -107,7 +107,7 @@ study::KnownFlags known_flags() {
   return known;
 }
 
-Opened open_study(const Request& request, const std::string& action) {
+Opened open_study(const StudyRequest& request, const std::string& action) {
   if (request.source.empty()) {
     throw UserError(
         fmt::format("study {}: no study given; name a study file or the folder of a "
@@ -154,7 +154,7 @@ Opened open_study(const Request& request, const std::string& action) {
   return opened;
 }
 
-void parse_shard(Request& request) {
+void parse_shard(StudyRequest& request) {
   const std::string& text = request.shard;
   const std::size_t slash = text.find('/');
   const auto number = [&](std::size_t from, std::size_t to, int& value) {
@@ -178,7 +178,7 @@ void require_range(const char* flag, double value, double low, double high) {
   }
 }
 
-std::unique_ptr<CLI::App> make_study_parser(Request& request, const std::string& action) {
+std::unique_ptr<CLI::App> make_study_parser(StudyRequest& request, const std::string& action) {
   auto app = make_parser("Studies (docs/study.md).", "probedarts study " + action);
   app->add_option("study", request.source, "study file, or the folder of a study");
   if (action == "tables") {
@@ -219,7 +219,7 @@ std::unique_ptr<CLI::App> make_study_parser(Request& request, const std::string&
   return app;
 }
 
-void prepare(Request& request) {
+void prepare(StudyRequest& request) {
   require_range("workers", request.run.workers, 1, 1024);
   require_range("threads", request.run.threads, 1, 1024);
   require_range("stale-seconds", request.run.stale_seconds, 60, 1e6);
@@ -271,7 +271,7 @@ json task_json(const study::Plan& plan, std::size_t i, TaskState state,
   return out;
 }
 
-int plan_study(Request& request) {
+int plan_study(StudyRequest& request) {
   const Opened opened = open_study(request, "plan");
   study::require_data(opened.study, request.source, opened.folder.data_root);
   const study::Plan plan = study::make_plan(opened.study);
@@ -343,7 +343,7 @@ bool holds_something_else(const fs::path& folder) {
   return false;
 }
 
-int run_it(Request& request) {
+int run_it(StudyRequest& request) {
   const Opened opened = open_study(request, "run");
   if (opened.folder.path.empty()) {
     throw UserError("--out: no folder given; name one to make, for example studies/first");
@@ -387,7 +387,7 @@ int run_it(Request& request) {
   return 0;
 }
 
-int show_status(Request& request) {
+int show_status(StudyRequest& request) {
   const Opened opened = open_study(request, "status");
   if (opened.folder.path.empty()) {
     throw UserError("study status: '" + request.source +
@@ -431,7 +431,7 @@ std::optional<study::NetworkSize> count_run(const fs::path& run, int size_px) {
   }
 }
 
-int tables(Request& request) {
+int tables(StudyRequest& request) {
   const std::vector<std::string> formats = {"markdown", "csv", "latex"};
   const auto format = std::find(formats.begin(), formats.end(), request.format);
   if (format == formats.end()) {
@@ -494,7 +494,7 @@ std::string embed_picture(const fs::path& file) {
   return explain::data_uri(explain::encode_jpeg(image));
 }
 
-int report(Request& request) {
+int report(StudyRequest& request) {
   const std::string page = request.out;
   request.out.clear();  // which elsewhere is the folder of a study
   const Opened opened = open_study(request, "report");
@@ -543,7 +543,7 @@ int run_study_command(std::vector<std::string> arguments) {
         fmt::format("study: unknown action '{}'; use plan, run, status, tables or report", action));
   }
   arguments.erase(arguments.begin());
-  Request request;
+  StudyRequest request;
   if (const auto code = parse(*make_study_parser(request, action), std::move(arguments))) {
     return *code;
   }

@@ -16,8 +16,8 @@ RunFolder create(const fs::path& path, RunFolder::IfExists if_exists) {
   return RunFolder::create(path, if_exists);
 }
 
-std::string refusal(const fs::path& path,
-                    RunFolder::IfExists if_exists = RunFolder::IfExists::kRefuse) {
+std::string folder_refusal(const fs::path& path,
+                           RunFolder::IfExists if_exists = RunFolder::IfExists::kRefuse) {
   return sentence_of([&] { create(path, if_exists); });
 }
 
@@ -41,13 +41,13 @@ TEST(RunFolder, TakesAnEmptyFolder) {
 TEST(RunFolder, RefusesAFolderWithARun) {
   const ScratchFolder scratch;
   scratch.write("run.json", "{}");
-  EXPECT_EQ(refusal(scratch.path()), that_it_exists(scratch));
+  EXPECT_EQ(folder_refusal(scratch.path()), that_it_exists(scratch));
 }
 
 TEST(RunFolder, RefusesAFolderWithOtherFilesEvenByForce) {
   const ScratchFolder scratch;
   scratch.write("thesis.tex", "years of work");
-  EXPECT_EQ(refusal(scratch.path(), RunFolder::IfExists::kReplace),
+  EXPECT_EQ(folder_refusal(scratch.path(), RunFolder::IfExists::kReplace),
             "folder '" + scratch.text() +
                 "' is not empty and is no run folder; choose another with --out");
   EXPECT_EQ(read_file(scratch.path() / "thesis.tex"), "years of work");
@@ -56,15 +56,15 @@ TEST(RunFolder, RefusesAFolderWithOtherFilesEvenByForce) {
 TEST(RunFolder, RefusesAFile) {
   const ScratchFolder scratch;
   const fs::path file = scratch.write("run", "text");
-  EXPECT_EQ(refusal(file),
+  EXPECT_EQ(folder_refusal(file),
             "'" + file.string() + "' is a file, not a run folder; choose another with --out");
 }
 
 TEST(RunFolder, NamesAFolderThatCannotBeMade) {
   const ScratchFolder scratch;
   const fs::path below_a_file = scratch.write("file", "text") / "run";
-  EXPECT_EQ(refusal(below_a_file), "cannot make the run folder '" + below_a_file.string() +
-                                       "': Not a directory; choose another with --out");
+  EXPECT_EQ(folder_refusal(below_a_file), "cannot make the run folder '" + below_a_file.string() +
+                                              "': Not a directory; choose another with --out");
 }
 
 TEST(RunFolder, RemovesByForceWhatARunWroteAndNothingElse) {
@@ -96,7 +96,7 @@ TEST(RunFolder, LeavesFilesAloneThatNoRunLeft) {
   for (const char* name : {"config.toml", "checkpoint/mine.pt"}) {
     const ScratchFolder scratch;  // without a lock somebody put them there
     scratch.write(name, "years of work");
-    EXPECT_EQ(refusal(scratch.path()), that_it_exists(scratch));
+    EXPECT_EQ(folder_refusal(scratch.path()), that_it_exists(scratch));
     EXPECT_EQ(read_file(scratch.path() / name), "years of work");
   }
 }
@@ -105,7 +105,7 @@ TEST(RunFolder, RefusesARunThatLostItsRunJson) {
   const ScratchFolder scratch;
   scratch.write(".lock", "");
   scratch.write("epochs.jsonl");
-  EXPECT_EQ(refusal(scratch.path()), that_it_exists(scratch));
+  EXPECT_EQ(folder_refusal(scratch.path()), that_it_exists(scratch));
   EXPECT_TRUE(fs::exists(scratch.path() / "epochs.jsonl"));
 }
 
@@ -118,7 +118,7 @@ TEST(RunFolder, IsLockedWhileItLives) {
   {
     const RunFolder first = RunFolder::open(scratch.path());
     EXPECT_EQ(sentence_of([&] { RunFolder::open(scratch.path()); }), in_use);
-    EXPECT_EQ(refusal(scratch.path(), RunFolder::IfExists::kReplace), in_use);
+    EXPECT_EQ(folder_refusal(scratch.path(), RunFolder::IfExists::kReplace), in_use);
     EXPECT_TRUE(fs::exists(scratch.path() / "run.json")) << "a run in use was removed";
   }
   EXPECT_NO_THROW(RunFolder::open(scratch.path()));

@@ -13,27 +13,23 @@
 #include "core/errors.hpp"
 
 namespace probedarts::data {
-namespace {
-
-/// A batch, or why there is none.
-struct Made {
-  Batch batch;
-  std::exception_ptr error;
-};
-
-Made make_one(const BatchQueue::Make& make, std::size_t number) {
-  Made made;
-  try {
-    made.batch = make(number);
-  } catch (...) {  // crosses to the thread that calls next()
-    made.error = std::current_exception();
-  }
-  return made;
-}
-
-}  // namespace
-
 struct BatchQueue::Impl {
+  /// A batch, or why there is none.
+  struct Made {
+    Batch batch;
+    std::exception_ptr error;
+  };
+
+  static Made make_one(const Make& make, std::size_t number) {
+    Made made;
+    try {
+      made.batch = make(number);
+    } catch (...) {  // crosses to the thread that calls next()
+      made.error = std::current_exception();
+    }
+    return made;
+  }
+
   Impl(Make make_batch, int threads, int depth_batches)
       : make(std::move(make_batch)), depth(static_cast<std::size_t>(depth_batches)) {
     require(threads >= 0 && depth_batches >= 1, "a batch queue needs threads >= 0 and depth >= 1");
@@ -143,7 +139,7 @@ std::optional<Batch> BatchQueue::next() {
     return std::nullopt;
   }
   const auto begin = std::chrono::steady_clock::now();
-  Made made = impl_->take();
+  Impl::Made made = impl_->take();
   impl_->waited += std::chrono::steady_clock::now() - begin;
   if (made.error) {
     std::rethrow_exception(made.error);

@@ -42,11 +42,10 @@ std::vector<std::size_t> first_equals(const PatchCache& cache, Split split) {
   return places;
 }
 
-std::size_t count_copies(const PatchCache& cache, Split split) {
-  const std::vector<std::size_t> first = first_equals(cache, split);
+std::size_t count_copies(const std::vector<std::size_t>& first_equal) {
   std::size_t copies = 0;
-  for (std::size_t i = 0; i < first.size(); ++i) {
-    copies += first[i] == i ? 0 : 1;
+  for (std::size_t i = 0; i < first_equal.size(); ++i) {
+    copies += first_equal[i] == i ? 0 : 1;
   }
   return copies;
 }

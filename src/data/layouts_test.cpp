@@ -19,7 +19,7 @@ using testing::npy_array;
 using testing::ScratchFolder;
 using testing::sentence_of;
 
-std::string refusal(const ScratchFolder& folder, const DatasetOptions& options = {}) {
+std::string layout_refusal(const ScratchFolder& folder, const DatasetOptions& options = {}) {
   return sentence_of([&] { open_dataset(folder.path(), options); });
 }
 
@@ -79,24 +79,26 @@ TEST(CifarLayout, RefusesPartOfARecord) {
   const ScratchFolder folder;
   folder.write("batches.meta.txt", "plane\ncar\n");
   folder.write("data_batch_1.bin", std::string(3074, '\0'));
-  EXPECT_EQ(refusal(folder), folder.text() +
-                                 "/data_batch_1.bin: 3074 bytes are no whole number of records of "
-                                 "3073 bytes; fetch the file again");
+  EXPECT_EQ(layout_refusal(folder),
+            folder.text() +
+                "/data_batch_1.bin: 3074 bytes are no whole number of records of "
+                "3073 bytes; fetch the file again");
 }
 
 TEST(CifarLayout, RefusesALabelWithoutAName) {
   const ScratchFolder folder;
   folder.write("batches.meta.txt", "plane\ncar\n");
   folder.write("test_batch.bin", cifar_record(std::string(1, '\2'), 1, 2, 3));
-  EXPECT_EQ(refusal(folder), folder.text() +
-                                 "/test_batch.bin: record 0 has label 2, but only 2 classes are "
-                                 "named; fetch the file again");
+  EXPECT_EQ(layout_refusal(folder),
+            folder.text() +
+                "/test_batch.bin: record 0 has label 2, but only 2 classes are "
+                "named; fetch the file again");
 }
 
 TEST(CifarLayout, RefusesBatchesWithoutClassNames) {
   const ScratchFolder folder;
   folder.write("test_batch.bin", cifar_record(std::string(1, '\2'), 1, 2, 3));
-  EXPECT_EQ(refusal(folder),
+  EXPECT_EQ(layout_refusal(folder),
             folder.text() +
                 ": the class names are missing; put batches.meta.txt (CIFAR-10) or "
                 "fine_label_names.txt (CIFAR-100) beside the batches");
@@ -190,18 +192,19 @@ TEST(AdpLayout, RefusesAnUnknownLevel) {
   write_adp(folder);
   DatasetOptions options;
   options.adp_level = "L4";
-  EXPECT_EQ(refusal(folder, options), "ADP level 'L4' is unknown; use L1, L2 or L3");
+  EXPECT_EQ(layout_refusal(folder, options), "ADP level 'L4' is unknown; use L1, L2 or L3");
 }
 
 TEST(AdpLayout, RefusesAnIndexOutOfRange) {
   const ScratchFolder folder;
   write_adp(folder);
   folder.write("ADP V1.0 Release/splits/valid.npy", npy_array<std::int64_t>("<i8", {1, 4}));
-  EXPECT_EQ(refusal(folder), split_file(folder, "valid") +
-                                 ": entry 1 is row 4, but the label sheet has rows 0 to 3; use the "
-                                 "split files of this release");
+  EXPECT_EQ(layout_refusal(folder),
+            split_file(folder, "valid") +
+                ": entry 1 is row 4, but the label sheet has rows 0 to 3; use the "
+                "split files of this release");
   folder.write("ADP V1.0 Release/splits/valid.npy", npy_array<std::int64_t>("<i8", {-1}));
-  EXPECT_EQ(refusal(folder),
+  EXPECT_EQ(layout_refusal(folder),
             split_file(folder, "valid") +
                 ": entry 0 is row -1, but the label sheet has rows 0 to 3; use the "
                 "split files of this release");
@@ -211,18 +214,20 @@ TEST(AdpLayout, RefusesARowInTwoSplits) {
   const ScratchFolder folder;
   write_adp(folder);
   folder.write("ADP V1.0 Release/splits/test.npy", npy_array<std::int64_t>("<i8", {2, 3}));
-  EXPECT_EQ(refusal(folder), split_file(folder, "test") +
-                                 ": entry 1 is row 3, which train.npy holds already; keep each row "
-                                 "in one split, once");
+  EXPECT_EQ(layout_refusal(folder),
+            split_file(folder, "test") +
+                ": entry 1 is row 3, which train.npy holds already; keep each row "
+                "in one split, once");
 }
 
 TEST(AdpLayout, RefusesAMissingImageFolder) {
   const ScratchFolder folder;
   write_adp(folder);
   std::filesystem::remove_all(folder.path() / "ADP V1.0 Release" / "img_res_1um_bicubic");
-  EXPECT_EQ(refusal(folder), folder.text() +
-                                 "/ADP V1.0 Release: folder 'img_res_1um_bicubic' is missing; put "
-                                 "it beside ADP_EncodedLabels_Release1_Flat.csv");
+  EXPECT_EQ(layout_refusal(folder),
+            folder.text() +
+                "/ADP V1.0 Release: folder 'img_res_1um_bicubic' is missing; put "
+                "it beside ADP_EncodedLabels_Release1_Flat.csv");
 }
 
 TEST(AdpLayout, IsMissedBySentenceWhenAskedForByName) {
@@ -230,7 +235,7 @@ TEST(AdpLayout, IsMissedBySentenceWhenAskedForByName) {
   folder.write("a/1.png");
   DatasetOptions options;
   options.layout = "adp";
-  EXPECT_EQ(refusal(folder, options),
+  EXPECT_EQ(layout_refusal(folder, options),
             folder.text() +
                 ": ADP_EncodedLabels_Release1_Flat.csv is missing; give the folder that holds 'ADP "
                 "V1.0 Release'");
@@ -271,11 +276,12 @@ TEST(BcssLayout, RefusesOtherClassesInAnotherSplit) {
   const ScratchFolder folder;
   write_bcss(folder, "BCSS_transformed");
   folder.write("BCSS_transformed/test.csv", "image,tumor\n4.png,0\n");
-  EXPECT_EQ(refusal(folder), folder.text() +
-                                 "/BCSS_transformed/test.csv: column 'fat' is missing among image, "
-                                 "tumor; add it or rename one");
+  EXPECT_EQ(layout_refusal(folder),
+            folder.text() +
+                "/BCSS_transformed/test.csv: column 'fat' is missing among image, "
+                "tumor; add it or rename one");
   folder.write("BCSS_transformed/test.csv", "image,tumor,fat,bone\n4.png,0,0,0\n");
-  EXPECT_EQ(refusal(folder),
+  EXPECT_EQ(layout_refusal(folder),
             folder.text() +
                 "/BCSS_transformed/test.csv: 3 class columns, but train.csv has 2; "
                 "give all split files the same columns");
@@ -285,10 +291,10 @@ TEST(BcssLayout, RefusesAMissingImage) {
   const ScratchFolder folder;
   write_bcss(folder, "BCSS_transformed");
   std::filesystem::remove(folder.path() / "BCSS_transformed/2.png");
-  EXPECT_EQ(refusal(folder), folder.text() + "/BCSS_transformed/train.csv: line 3: image " +
-                                 folder.text() +
-                                 "/BCSS_transformed/2.png is not there; correct the path or remove "
-                                 "the line");
+  EXPECT_EQ(layout_refusal(folder),
+            folder.text() + "/BCSS_transformed/train.csv: line 3: image " + folder.text() +
+                "/BCSS_transformed/2.png is not there; correct the path or remove "
+                "the line");
 }
 
 // Lists -------------------------------------------------------------------------------------------
@@ -319,7 +325,7 @@ TEST(ListsLayout, RefusesAMalformedLine) {
   const ScratchFolder folder;
   folder.write("1.png");
   folder.write("train.txt", "1.png,a\n1.png a\n");
-  EXPECT_EQ(refusal(folder),
+  EXPECT_EQ(layout_refusal(folder),
             folder.text() + "/train.txt: line 2: expected 'path,label'; correct the line");
 }
 
@@ -329,24 +335,25 @@ TEST(ListsLayout, RefusesAnImageInTwoSplits) {
   folder.write("2.png");
   folder.write("train.csv", "1.png,a\n2.png,b\n");
   folder.write("test.csv", "1.png,a\n");
-  EXPECT_EQ(refusal(folder), folder.text() +
-                                 "/test.csv: line 1: image 1.png is listed already in " +
-                                 folder.text() + "/train.csv: line 1; keep one of the two");
+  EXPECT_EQ(layout_refusal(folder), folder.text() +
+                                        "/test.csv: line 1: image 1.png is listed already in " +
+                                        folder.text() + "/train.csv: line 1; keep one of the two");
 }
 
 TEST(ListsLayout, RefusesTwoListsForOneSplit) {
   const ScratchFolder folder;
   folder.write("train.csv", "1.png,a\n");
   folder.write("train.txt", "1.png,a\n");
-  EXPECT_EQ(refusal(folder), folder.text() +
-                                 ": train.csv and train.txt both list the train split; keep one of "
-                                 "them");
+  EXPECT_EQ(layout_refusal(folder),
+            folder.text() +
+                ": train.csv and train.txt both list the train split; keep one of "
+                "them");
 }
 
 TEST(ListsLayout, RefusesAnEmptyList) {
   const ScratchFolder folder;
   folder.write("train.csv", "path,label\n");
-  EXPECT_EQ(refusal(folder),
+  EXPECT_EQ(layout_refusal(folder),
             folder.text() + "/train.csv: no image is listed; add one line per image");
 }
 

@@ -145,11 +145,11 @@ class Blocks {
 };
 
 /// Indices of the train split in a random order, cut into blocks that stay together.
-std::vector<std::vector<std::size_t>> random_blocks(const PatchCache& cache, std::uint64_t seed,
-                                                    bool by_group) {
-  const std::size_t count = cache.count(Split::kTrain);
+std::vector<std::vector<std::size_t>> random_blocks(const PatchCache& cache,
+                                                    const std::vector<std::size_t>& first_equal,
+                                                    std::uint64_t seed, bool by_group) {
+  const std::size_t count = first_equal.size();
   Blocks together(count);
-  const std::vector<std::size_t> first_equal = first_equals(cache, Split::kTrain);
   std::map<std::string, std::size_t> first_of_group;
   for (std::size_t i = 0; i < count; ++i) {
     const std::string& group = cache.group(Split::kTrain, i);
@@ -181,8 +181,10 @@ SearchHalves split_halves(const PatchCache& cache, double portion, std::uint64_t
                           bool by_group) {
   const std::size_t count = cache.count(Split::kTrain);
   const auto wanted = static_cast<std::size_t>(portion * static_cast<double>(count));
+  const std::vector<std::size_t> first_equal = first_equals(cache, Split::kTrain);
   SearchHalves halves;
-  for (const std::vector<std::size_t>& block : random_blocks(cache, seed, by_group)) {
+  halves.copies = count_copies(first_equal);
+  for (const std::vector<std::size_t>& block : random_blocks(cache, first_equal, seed, by_group)) {
     // A block joins the weights' half when that brings its size nearer to what is wanted.
     const std::size_t have = halves.train.size();
     const bool nearer = have < wanted && block.size() <= 2 * (wanted - have);
@@ -190,12 +192,12 @@ SearchHalves split_halves(const PatchCache& cache, double portion, std::uint64_t
     half.insert(half.end(), block.begin(), block.end());
   }
   if (halves.train.empty() || halves.valid.empty()) {
-    const bool copies = count_copies(cache, Split::kTrain) > 0;
     throw UserError(fmt::format(
         "train split: {} images{}{} cut at a portion of {} leave one half of the search empty; "
         "choose another portion{} or add images",
-        count, by_group ? " in whole groups" : "", copies ? " with copies kept together" : "",
-        portion, by_group ? ", split without groups" : ""));
+        count, by_group ? " in whole groups" : "",
+        halves.copies > 0 ? " with copies kept together" : "", portion,
+        by_group ? ", split without groups" : ""));
   }
   return halves;
 }

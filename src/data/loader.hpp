@@ -145,13 +145,14 @@ class Loader {
 struct SearchHalves {
   std::vector<std::size_t> train;  ///< of the weights
   std::vector<std::size_t> valid;  ///< of the architecture
+  std::size_t copies = 0;          ///< images with the content of an earlier one
 };
 
 /// Cuts the train split into the two halves of a search: the first floor(portion * n) of a random
 /// order (seed alone) learn the weights, the rest the architecture. Patches of equal content go to
 /// one side, and where `by_group` so do whole groups (two that share content as one), as near to
 /// that number as their sizes allow.
-/// 	hrows UserError  a half is empty.
+/// \throws UserError  a half is empty.
 SearchHalves split_halves(const PatchCache& cache, double portion, std::uint64_t seed,
                           bool by_group);
 

@@ -314,8 +314,8 @@ TEST(SplitHalves, KeepImagesOfEqualContentInOneHalf) {
     copy_image(dataset, i, i + 20);
   }
   const PatchCache cache = PatchCache::open(dataset, cache_options(folder, 4));
-  EXPECT_EQ(count_copies(cache, Split::kTrain), 20U);
   const SearchHalves halves = split_halves(cache, 0.5, 3, false);
+  EXPECT_EQ(halves.copies, 20U);
   EXPECT_EQ(halves.train.size(), 20U);
   EXPECT_EQ(halves.valid.size(), 20U);
   const std::set<std::string> train = contents_of(cache, halves.train);

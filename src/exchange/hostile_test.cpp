@@ -10,6 +10,7 @@ namespace probedarts::exchange {
 namespace {
 
 using probedarts::testing::float_bytes;
+using probedarts::testing::kTwelve;
 using probedarts::testing::mutate;
 using probedarts::testing::pickle;
 using probedarts::testing::py_dict;
@@ -28,8 +29,6 @@ using namespace std::string_literals;
 std::string refusal(const std::string& content) {
   return refusal_of([&content]() { parse_checkpoint(content, "x"); });
 }
-
-const Storages kTwelve = {{"0", float_bytes({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})}};
 
 std::string repeated(const std::string& text, std::size_t times) {
   std::string result;

@@ -25,11 +25,11 @@ Pickle read(const std::string& bytes) {
   return parse_pickle(bytes, 0, allowance);
 }
 
-std::string refusal(const std::string& body) {
+std::string pickle_refusal(const std::string& body) {
   return refusal_of([&body]() { read(pickle(body)); });
 }
 
-std::string why(const std::string& rest) {
+std::string pickle_why(const std::string& rest) {
   return "x: not a readable checkpoint: its pickle " + rest;
 }
 
@@ -111,59 +111,66 @@ TEST(ParsePickle, NamesWhatItRefusesToRun) {
            "', which is no tensor and no plain container; nothing of it was executed; save "
            "model.state_dict() alone";
   };
-  EXPECT_EQ(refusal(py_global("posix", "system") + "(" + py_text("true") + "tR"),
+  EXPECT_EQ(pickle_refusal(py_global("posix", "system") + "(" + py_text("true") + "tR"),
             sentence("posix.system"));
-  EXPECT_EQ(refusal(py_global("builtins", "eval")), sentence("builtins.eval"));
-  EXPECT_EQ(refusal(py_global("torch._utils", "_rebuild_sparse_tensor")),
+  EXPECT_EQ(pickle_refusal(py_global("builtins", "eval")), sentence("builtins.eval"));
+  EXPECT_EQ(pickle_refusal(py_global("torch._utils", "_rebuild_sparse_tensor")),
             sentence("torch._utils._rebuild_sparse_tensor"));
-  EXPECT_EQ(refusal("\x8c\x02os\x8c\x06system\x93"), sentence("os.system"));
-  EXPECT_EQ(refusal(py_global("a\x01\xff", "b")), sentence("a\\u0001\\ufffd.b"));
+  EXPECT_EQ(pickle_refusal("\x8c\x02os\x8c\x06system\x93"), sentence("os.system"));
+  EXPECT_EQ(pickle_refusal(py_global("a\x01\xff", "b")), sentence("a\\u0001\\ufffd.b"));
 }
 
 TEST(ParsePickle, RefusesOpcodesThatPyTorchDoesNotWrite) {
-  EXPECT_EQ(refusal("I1\n"), why("uses opcode 0x49 at byte 2, which PyTorch does not write"));
-  EXPECT_EQ(refusal("(iposix\nsystem\n"),
-            why("uses opcode 0x69 at byte 3, which PyTorch does not write"));
-  EXPECT_EQ(refusal("\x82\x01"), why("uses opcode 0x82 at byte 2, which PyTorch does not write"));
-  EXPECT_EQ(refusal("\x97"), why("uses opcode 0x97 at byte 2, which PyTorch does not write"));
-  EXPECT_EQ(refusal("\x80\x06"), why("has protocol 6; known are 2 to 5"));
+  EXPECT_EQ(pickle_refusal("I1\n"),
+            pickle_why("uses opcode 0x49 at byte 2, which PyTorch does not write"));
+  EXPECT_EQ(pickle_refusal("(iposix\nsystem\n"),
+            pickle_why("uses opcode 0x69 at byte 3, which PyTorch does not write"));
+  EXPECT_EQ(pickle_refusal("\x82\x01"),
+            pickle_why("uses opcode 0x82 at byte 2, which PyTorch does not write"));
+  EXPECT_EQ(pickle_refusal("\x97"),
+            pickle_why("uses opcode 0x97 at byte 2, which PyTorch does not write"));
+  EXPECT_EQ(pickle_refusal("\x80\x06"), pickle_why("has protocol 6; known are 2 to 5"));
 }
 
 TEST(ParsePickle, RefusesMisuseOfItsStack) {
-  const std::string underflow = why("takes more from its stack than lies on it");
-  EXPECT_EQ(refusal(""), underflow);
-  EXPECT_EQ(refusal("K\x01(0"), underflow);  // not beyond the mark
-  EXPECT_EQ(refusal("K\x01\x86"), underflow);
-  EXPECT_EQ(refusal("q\x01"), underflow);
-  EXPECT_EQ(refusal("t"), why("ends a group that it did not begin"));
-  EXPECT_EQ(refusal("h\x01"), why("recalls value 1, which it never stored"));
+  const std::string underflow = pickle_why("takes more from its stack than lies on it");
+  EXPECT_EQ(pickle_refusal(""), underflow);
+  EXPECT_EQ(pickle_refusal("K\x01(0"), underflow);  // not beyond the mark
+  EXPECT_EQ(pickle_refusal("K\x01\x86"), underflow);
+  EXPECT_EQ(pickle_refusal("q\x01"), underflow);
+  EXPECT_EQ(pickle_refusal("t"), pickle_why("ends a group that it did not begin"));
+  EXPECT_EQ(pickle_refusal("h\x01"), pickle_why("recalls value 1, which it never stored"));
 }
 
 TEST(ParsePickle, RefusesValuesOfTheWrongKind) {
-  EXPECT_EQ(refusal("K\x01K\x02"
-                    "a"),
-            why("appends to something that is no list"));
-  EXPECT_EQ(refusal("]K\x02K\x03s"), why("sets items of something that is no dictionary"));
-  EXPECT_EQ(refusal("}(K\x02u"), why("sets items of something that is no dictionary"));
-  EXPECT_EQ(refusal("K\x01)R"), why("calls something that is no name"));
-  EXPECT_EQ(refusal(py_global("torch", "FloatStorage") + ")R"), why("calls 'torch.FloatStorage'"));
-  EXPECT_EQ(refusal(py_global("torch", "Size") + ")R"),
-            why("makes a size of something that is no tuple"));
-  EXPECT_EQ(refusal("K\x01}b"), why("sets the state of something that has none"));
-  EXPECT_EQ(refusal(py_global("torch._utils", "_rebuild_parameter") + "(K\x01tR"),
-            why("makes a parameter of something that is no tensor"));
+  EXPECT_EQ(pickle_refusal("K\x01K\x02"
+                           "a"),
+            pickle_why("appends to something that is no list"));
+  EXPECT_EQ(pickle_refusal("]K\x02K\x03s"),
+            pickle_why("sets items of something that is no dictionary"));
+  EXPECT_EQ(pickle_refusal("}(K\x02u"),
+            pickle_why("sets items of something that is no dictionary"));
+  EXPECT_EQ(pickle_refusal("K\x01)R"), pickle_why("calls something that is no name"));
+  EXPECT_EQ(pickle_refusal(py_global("torch", "FloatStorage") + ")R"),
+            pickle_why("calls 'torch.FloatStorage'"));
+  EXPECT_EQ(pickle_refusal(py_global("torch", "Size") + ")R"),
+            pickle_why("makes a size of something that is no tuple"));
+  EXPECT_EQ(pickle_refusal("K\x01}b"), pickle_why("sets the state of something that has none"));
+  EXPECT_EQ(pickle_refusal(py_global("torch._utils", "_rebuild_parameter") + "(K\x01tR"),
+            pickle_why("makes a parameter of something that is no tensor"));
 }
 
 TEST(ParsePickle, RefusesUnknownStorages) {
-  const std::string sentence = why("names a storage in an unknown way");
-  EXPECT_EQ(refusal("K\x01Q"), sentence);
-  EXPECT_EQ(refusal(py_tuple({py_text("module"), py_text("a"), py_text("b")}) + "Q"), sentence);
-  EXPECT_EQ(refusal(py_storage("0", -1)), sentence);
-  EXPECT_EQ(refusal(py_storage("0", std::int64_t{1} << 62)), sentence);
-  EXPECT_EQ(refusal(py_storage(std::string(257, '0'), 1)), sentence);
-  EXPECT_EQ(
-      refusal(py_storage("0", 4, "FloatStorage", py_tuple({py_text("1"), py_int(3), py_int(2)}))),
-      sentence);
+  const std::string sentence = pickle_why("names a storage in an unknown way");
+  EXPECT_EQ(pickle_refusal("K\x01Q"), sentence);
+  EXPECT_EQ(pickle_refusal(py_tuple({py_text("module"), py_text("a"), py_text("b")}) + "Q"),
+            sentence);
+  EXPECT_EQ(pickle_refusal(py_storage("0", -1)), sentence);
+  EXPECT_EQ(pickle_refusal(py_storage("0", std::int64_t{1} << 62)), sentence);
+  EXPECT_EQ(pickle_refusal(py_storage(std::string(257, '0'), 1)), sentence);
+  EXPECT_EQ(pickle_refusal(
+                py_storage("0", 4, "FloatStorage", py_tuple({py_text("1"), py_int(3), py_int(2)}))),
+            sentence);
 }
 
 TEST(ParsePickle, RefusesTensorsBeyondTheirStorage) {
@@ -171,22 +178,22 @@ TEST(ParsePickle, RefusesTensorsBeyondTheirStorage) {
       "x: not a readable checkpoint: a tensor reaches beyond its storage '0'";
   const std::int64_t huge = std::int64_t{1} << 62;
   const std::string storage = py_storage("0", 12);
-  EXPECT_EQ(refusal(py_tensor(storage, 0, {12}, {1})), "accepted");
-  EXPECT_EQ(refusal(py_tensor(storage, 1, {12}, {1})), beyond);
-  EXPECT_EQ(refusal(py_tensor(storage, 0, {3, 4}, {5, 1})), beyond);
-  EXPECT_EQ(refusal(py_tensor(storage, huge, {1}, {1})), beyond);
-  EXPECT_EQ(refusal(py_tensor(storage, 0, {huge, huge}, {0, 0})), beyond);
-  EXPECT_EQ(refusal(py_tensor(storage, 0, {0, huge, huge}, {0, 0, 0})), beyond);
-  EXPECT_EQ(refusal(py_tensor(storage, 0, {3}, {huge})), beyond);
-  const std::string kinds = why("makes a tensor of arguments of the wrong kind");
-  EXPECT_EQ(refusal(py_tensor(storage, -1, {1}, {1})), kinds);
-  EXPECT_EQ(refusal(py_tensor(storage, 0, {-1}, {1})), kinds);
-  EXPECT_EQ(refusal(py_tensor(storage, 0, {1}, {-1})), kinds);
-  EXPECT_EQ(refusal(py_tensor(storage, 0, {1, 1}, {1})), kinds);
-  EXPECT_EQ(refusal(py_tensor(storage, 0, std::vector<std::int64_t>(65, 1),
-                              std::vector<std::int64_t>(65, 1))),
+  EXPECT_EQ(pickle_refusal(py_tensor(storage, 0, {12}, {1})), "accepted");
+  EXPECT_EQ(pickle_refusal(py_tensor(storage, 1, {12}, {1})), beyond);
+  EXPECT_EQ(pickle_refusal(py_tensor(storage, 0, {3, 4}, {5, 1})), beyond);
+  EXPECT_EQ(pickle_refusal(py_tensor(storage, huge, {1}, {1})), beyond);
+  EXPECT_EQ(pickle_refusal(py_tensor(storage, 0, {huge, huge}, {0, 0})), beyond);
+  EXPECT_EQ(pickle_refusal(py_tensor(storage, 0, {0, huge, huge}, {0, 0, 0})), beyond);
+  EXPECT_EQ(pickle_refusal(py_tensor(storage, 0, {3}, {huge})), beyond);
+  const std::string kinds = pickle_why("makes a tensor of arguments of the wrong kind");
+  EXPECT_EQ(pickle_refusal(py_tensor(storage, -1, {1}, {1})), kinds);
+  EXPECT_EQ(pickle_refusal(py_tensor(storage, 0, {-1}, {1})), kinds);
+  EXPECT_EQ(pickle_refusal(py_tensor(storage, 0, {1}, {-1})), kinds);
+  EXPECT_EQ(pickle_refusal(py_tensor(storage, 0, {1, 1}, {1})), kinds);
+  EXPECT_EQ(pickle_refusal(py_tensor(storage, 0, std::vector<std::int64_t>(65, 1),
+                                     std::vector<std::int64_t>(65, 1))),
             kinds);
-  EXPECT_EQ(refusal(py_tensor("K\x01", 0, {1}, {1})), kinds);
+  EXPECT_EQ(pickle_refusal(py_tensor("K\x01", 0, {1}, {1})), kinds);
 }
 
 }  // namespace

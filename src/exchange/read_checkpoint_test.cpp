@@ -9,6 +9,7 @@ namespace probedarts::exchange {
 namespace {
 
 using probedarts::testing::float_bytes;
+using probedarts::testing::kTwelve;
 using probedarts::testing::pickle;
 using probedarts::testing::py_dict;
 using probedarts::testing::py_global;
@@ -24,14 +25,9 @@ using probedarts::testing::Storages;
 using probedarts::testing::torch_legacy;
 using probedarts::testing::torch_zip;
 
-std::string refusal(const std::string& content) {
+std::string file_refusal(const std::string& content) {
   return refusal_of([&content]() { parse_checkpoint(content, "x.pt"); });
 }
-
-/// Storage "0" with the numbers 0 to 11.
-const Storages kTwelve = {
-    {"0", float_bytes({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})},
-};
 
 std::vector<double> numbers(const TensorFile& file, const std::string& name) {
   return file.at(name).as_doubles();
@@ -178,15 +174,15 @@ TEST(ReadCheckpoint, StripsTheWrapperOnlyWhenAllNamesHaveIt) {
 }
 
 TEST(ReadCheckpoint, RefusesWhatIsNoCheckpoint) {
-  EXPECT_EQ(refusal(""), "x.pt: not a readable checkpoint: it is empty");
-  EXPECT_EQ(refusal("hello"),
+  EXPECT_EQ(file_refusal(""), "x.pt: not a readable checkpoint: it is empty");
+  EXPECT_EQ(file_refusal("hello"),
             "x.pt: not a readable checkpoint: it is neither safetensors nor a file of PyTorch's "
             "torch.save");
-  EXPECT_EQ(refusal(pickle(py_dict({{"a", py_int(1)}}))),
+  EXPECT_EQ(file_refusal(pickle(py_dict({{"a", py_int(1)}}))),
             "x.pt: not a readable checkpoint: it is a pickle, but not one that torch.save wrote");
   ZipWriter zip;
   zip.add("a.txt", "text");
-  EXPECT_EQ(refusal(zip.finish()),
+  EXPECT_EQ(file_refusal(zip.finish()),
             "x.pt: not a readable checkpoint: it is a zip file without one 'data.pkl', so PyTorch "
             "did not write it");
 }
@@ -195,7 +191,7 @@ TEST(ReadCheckpoint, RefusesATorchScriptProgram) {
   ZipWriter zip;
   zip.add("m/data.pkl", pickle("}"));
   zip.add("m/constants.pkl", pickle(")"));
-  EXPECT_EQ(refusal(zip.finish()),
+  EXPECT_EQ(file_refusal(zip.finish()),
             "x.pt: not a readable checkpoint: it is a TorchScript program; save "
             "model.state_dict() with torch.save instead");
 }
@@ -207,47 +203,47 @@ TEST(ReadCheckpoint, RefusesBigEndianFiles) {
   const std::string sentence =
       "x.pt: not a readable checkpoint: it was written on a big-endian machine; save it again on "
       "another";
-  EXPECT_EQ(refusal(zip.finish()), sentence);
+  EXPECT_EQ(file_refusal(zip.finish()), sentence);
   std::string legacy = torch_legacy("}");
   legacy[legacy.find("\x88s")] = '\x89';
-  EXPECT_EQ(refusal(legacy), sentence);
+  EXPECT_EQ(file_refusal(legacy), sentence);
 }
 
 TEST(ReadCheckpoint, RefusesAFileWithoutTensorsAndNamesItsKeys) {
-  EXPECT_EQ(refusal(torch_zip(py_dict({{"epoch", py_int(1)}, {"generator", "}"}}))),
+  EXPECT_EQ(file_refusal(torch_zip(py_dict({{"epoch", py_int(1)}, {"generator", "}"}}))),
             "x.pt: not a readable checkpoint: it holds no tensors at its top or below "
             "'state_dict', 'model' and the like; its keys begin with 'epoch', 'generator'");
-  EXPECT_EQ(refusal(torch_zip("}")),
+  EXPECT_EQ(file_refusal(torch_zip("}")),
             "x.pt: not a readable checkpoint: its dictionary holds no tensors");
-  EXPECT_EQ(refusal(torch_zip("]")),
+  EXPECT_EQ(file_refusal(torch_zip("]")),
             "x.pt: not a readable checkpoint: it holds no dictionary of tensors");
-  EXPECT_EQ(refusal(torch_zip(py_vector("0", 12), kTwelve)),
+  EXPECT_EQ(file_refusal(torch_zip(py_vector("0", 12), kTwelve)),
             "x.pt: not a readable checkpoint: it holds one tensor without a name");
 }
 
 TEST(ReadCheckpoint, RefusesAStorageThatIsMissingOrTooShort) {
   const std::string dict = py_dict({{"w", py_vector("0", 12)}});
-  EXPECT_EQ(refusal(torch_zip(dict)),
+  EXPECT_EQ(file_refusal(torch_zip(dict)),
             "x.pt: not a readable checkpoint: 'some/data/0' is missing in it");
-  EXPECT_EQ(refusal(torch_zip(dict, {{"0", "abcd"}})),
+  EXPECT_EQ(file_refusal(torch_zip(dict, {{"0", "abcd"}})),
             "x.pt: not a readable checkpoint: storage '0' has 4 bytes, its tensors need 48");
-  EXPECT_EQ(refusal(torch_legacy(dict)),
+  EXPECT_EQ(file_refusal(torch_legacy(dict)),
             "x.pt: not a readable checkpoint: storage '0' has 0 bytes, its tensors need 48");
 }
 
 TEST(ReadCheckpoint, RefusesATruncatedFileOfTheOlderForm) {
   const std::string content = torch_legacy(py_dict({{"w", py_vector("0", 12)}}), kTwelve);
-  EXPECT_EQ(refusal(content.substr(0, content.size() - 1)),
+  EXPECT_EQ(file_refusal(content.substr(0, content.size() - 1)),
             "x.pt: not a readable checkpoint: it ends inside storage '0'; the file is truncated");
-  EXPECT_EQ(refusal(content.substr(0, content.size() - 50)),
+  EXPECT_EQ(file_refusal(content.substr(0, content.size() - 50)),
             "x.pt: not a readable checkpoint: it ends before storage '0'; the file is truncated");
-  EXPECT_EQ(refusal(content.substr(0, 40)),
+  EXPECT_EQ(file_refusal(content.substr(0, 40)),
             "x.pt: not a readable checkpoint: its pickle ends too early; the file is truncated or "
             "damaged");
 }
 
 TEST(ReadCheckpoint, RefusesATensorNameThatIsNoText) {
-  EXPECT_EQ(refusal(torch_zip(py_dict({{"w\xff", py_vector("0", 12)}}), kTwelve)),
+  EXPECT_EQ(file_refusal(torch_zip(py_dict({{"w\xff", py_vector("0", 12)}}), kTwelve)),
             "x.pt: not a readable checkpoint: the name 'w\\ufffd' of a tensor is no UTF-8");
 }
 

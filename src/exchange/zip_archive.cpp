@@ -10,21 +10,10 @@
 #include <zlib.h>
 
 #include "core/errors.hpp"
+#include "exchange/zip_format.hpp"
 
 namespace probedarts::exchange {
 namespace {
-
-// Signatures and lengths of the fixed parts, APPNOTE 4.3.7, 4.3.12, 4.3.14 to 4.3.16.
-constexpr std::uint32_t kLocalSignature = 0x04034b50;
-constexpr std::uint64_t kLocalBytes = 30;
-constexpr std::uint32_t kDirectorySignature = 0x02014b50;
-constexpr std::uint64_t kDirectoryBytes = 46;
-constexpr std::uint32_t kEndSignature = 0x06054b50;
-constexpr std::uint64_t kEndBytes = 22;
-constexpr std::uint32_t kEnd64Signature = 0x06064b50;
-constexpr std::uint64_t kEnd64Bytes = 56;
-constexpr std::uint32_t kLocator64Signature = 0x07064b50;
-constexpr std::uint64_t kLocator64Bytes = 20;
 
 constexpr std::uint32_t kIn64 = 0xffffffff;  ///< "see the Zip64 field"
 constexpr std::uint16_t kZip64Field = 0x0001;

@@ -36,7 +36,7 @@ std::string two_entries() {
 }
 
 /// The sentence behind the name, opening the archive and reading f/a and f/b.
-std::string refusal(const std::string& content) {
+std::string zip_refusal(const std::string& content) {
   return refusal_of([&content]() {
     Allowance allowance("x", content.size());
     ZipArchive archive(content, allowance);
@@ -45,7 +45,7 @@ std::string refusal(const std::string& content) {
   });
 }
 
-std::string why(const std::string& rest) { return "x: not a readable checkpoint: " + rest; }
+std::string zip_why(const std::string& rest) { return "x: not a readable checkpoint: " + rest; }
 
 const std::string kTruncated =
     "x: not a readable checkpoint: its zip directory is missing or damaged; the file is truncated";
@@ -165,26 +165,26 @@ TEST(ZipArchive, ReadsZip64Sizes) {
 TEST(ZipArchive, RefusesEveryTruncation) {
   const std::string content = two_entries();
   for (std::size_t length = 0; length < content.size(); ++length) {
-    EXPECT_EQ(refusal(content.substr(0, length)), kTruncated) << length;
+    EXPECT_EQ(zip_refusal(content.substr(0, length)), kTruncated) << length;
   }
 }
 
 TEST(ZipArchive, RefusesAChecksumThatIsWrong) {
   std::string content = two_entries();
   content[content.find("first")] = 'F';
-  EXPECT_EQ(refusal(content), why("'f/a' in it is damaged: its checksum is wrong"));
+  EXPECT_EQ(zip_refusal(content), zip_why("'f/a' in it is damaged: its checksum is wrong"));
 }
 
 TEST(ZipArchive, RefusesAnEntryLongerThanTheFile) {
   std::string content = two_entries();
   set_number<std::uint32_t>(content, directory_entry(content, 1) + 20, 0xfffffff0);
-  EXPECT_EQ(refusal(content), why("'f/b' in it is said to be longer than the file"));
+  EXPECT_EQ(zip_refusal(content), zip_why("'f/b' in it is said to be longer than the file"));
 }
 
 TEST(ZipArchive, RefusesAnEntryThatLiesElsewhere) {
   std::string content = two_entries();
   set_number<std::uint32_t>(content, directory_entry(content, 1) + 42, 3);
-  EXPECT_EQ(refusal(content), why("'f/b' in it does not lie where its directory says"));
+  EXPECT_EQ(zip_refusal(content), zip_why("'f/b' in it does not lie where its directory says"));
 }
 
 TEST(ZipArchive, RefusesOverlappingEntries) {
@@ -192,46 +192,48 @@ TEST(ZipArchive, RefusesOverlappingEntries) {
   set_number<std::uint32_t>(content, directory_entry(content, 1) + 42, 0);
   set_number<std::uint32_t>(content, directory_entry(content, 1) + 20, 5);
   set_number<std::uint32_t>(content, directory_entry(content, 1) + 24, 5);
-  EXPECT_EQ(refusal(content), why("entries of its zip directory share bytes"));
+  EXPECT_EQ(zip_refusal(content), zip_why("entries of its zip directory share bytes"));
 }
 
 TEST(ZipArchive, RefusesTwoEntriesOfOneName) {
   std::string content = two_entries();
   content[directory_entry(content, 1) + 46 + 2] = 'a';
-  EXPECT_EQ(refusal(content), why("it holds 'f/a' twice"));
+  EXPECT_EQ(zip_refusal(content), zip_why("it holds 'f/a' twice"));
 }
 
 TEST(ZipArchive, RefusesEncryptionAndUnknownMethods) {
   std::string content = two_entries();
-  const std::string sentence = why("'f/a' in it is encrypted or packed by an unknown method");
+  const std::string sentence = zip_why("'f/a' in it is encrypted or packed by an unknown method");
   set_number<std::uint16_t>(content, directory_entry(content, 0) + 8, 1);
-  EXPECT_EQ(refusal(content), sentence);
+  EXPECT_EQ(zip_refusal(content), sentence);
   content = two_entries();
   set_number<std::uint16_t>(content, directory_entry(content, 0) + 10, 99);
-  EXPECT_EQ(refusal(content), sentence);
+  EXPECT_EQ(zip_refusal(content), sentence);
 }
 
 TEST(ZipArchive, RefusesTwoSizesOfAStoredEntry) {
   std::string content = two_entries();
   set_number<std::uint32_t>(content, directory_entry(content, 0) + 24, 6);
-  EXPECT_EQ(refusal(content), why("'f/a' in it has two different sizes"));
+  EXPECT_EQ(zip_refusal(content), zip_why("'f/a' in it has two different sizes"));
 }
 
 TEST(ZipArchive, RefusesABombBeforeUnpackingIt) {
   const std::string zeros(std::size_t{80} << 20, '\0');
   const std::string packed = deflate_raw(zeros);
   EXPECT_LT(packed.size(), 100'000U);
-  EXPECT_EQ(refusal(deflated_entry(packed, zeros.size(), checksum(zeros))),
-            why("it would unpack to more than 64 MiB, far more than its own length"));
+  EXPECT_EQ(zip_refusal(deflated_entry(packed, zeros.size(), checksum(zeros))),
+            zip_why("it would unpack to more than 64 MiB, far more than its own length"));
   // Claiming less than there is changes nothing.
-  EXPECT_EQ(refusal(deflated_entry(packed, 1000, 0)), why("'f/a' in it is damaged"));
+  EXPECT_EQ(zip_refusal(deflated_entry(packed, 1000, 0)), zip_why("'f/a' in it is damaged"));
 }
 
 TEST(ZipArchive, RefusesDeflatedDataThatAreNone) {
-  EXPECT_EQ(refusal(deflated_entry("\xff\xff\xff\xff", 100, 0)), why("'f/a' in it is damaged"));
-  EXPECT_EQ(refusal(deflated_entry(deflate_raw("text"), 5, 0)), why("'f/a' in it is damaged"));
-  EXPECT_EQ(refusal(deflated_entry(deflate_raw("text") + "x", 4, 0)),
-            why("'f/a' in it is damaged"));
+  EXPECT_EQ(zip_refusal(deflated_entry("\xff\xff\xff\xff", 100, 0)),
+            zip_why("'f/a' in it is damaged"));
+  EXPECT_EQ(zip_refusal(deflated_entry(deflate_raw("text"), 5, 0)),
+            zip_why("'f/a' in it is damaged"));
+  EXPECT_EQ(zip_refusal(deflated_entry(deflate_raw("text") + "x", 4, 0)),
+            zip_why("'f/a' in it is damaged"));
 }
 
 }  // namespace

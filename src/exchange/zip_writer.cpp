@@ -5,11 +5,11 @@
 #include <zlib.h>
 
 #include "exchange/little_endian.hpp"
+#include "exchange/zip_format.hpp"
 
 namespace probedarts::exchange {
 namespace {
 
-constexpr std::size_t kLocalBytes = 30;
 constexpr std::size_t kAlignment = 64;
 constexpr std::uint16_t kVersion = 20;           // 2.0: plain entries
 constexpr std::uint16_t kNames = 1 << 11;        // flag: names are UTF-8
@@ -40,7 +40,7 @@ void ZipWriter::add(const std::string& name, std::string_view bytes) {
   // The payload is aligned by an extra field "FB" of its own: tag, length, filling.
   const std::size_t unaligned = content_.size() + kLocalBytes + name.size() + 4;
   const std::size_t filling = (kAlignment - unaligned % kAlignment) % kAlignment;
-  append_number<std::uint32_t>(content_, 0x04034b50);
+  append_number<std::uint32_t>(content_, kLocalSignature);
   append_description(content_, record.checksum, record.bytes, name.size(), filling + 4);
   content_ += name;
   content_ += "FB";
@@ -53,7 +53,7 @@ void ZipWriter::add(const std::string& name, std::string_view bytes) {
 std::string ZipWriter::finish() {
   const std::size_t directory = content_.size();
   for (const Record& record : records_) {
-    append_number<std::uint32_t>(content_, 0x02014b50);
+    append_number<std::uint32_t>(content_, kDirectorySignature);
     append_number<std::uint16_t>(content_, kVersion);
     append_description(content_, record.checksum, record.bytes, record.name.size(), 0);
     append_number<std::uint16_t>(content_, 0);  // comment
@@ -64,7 +64,7 @@ std::string ZipWriter::finish() {
     content_ += record.name;
   }
   const std::size_t directory_bytes = content_.size() - directory;
-  append_number<std::uint32_t>(content_, 0x06054b50);
+  append_number<std::uint32_t>(content_, kEndSignature);
   append_number<std::uint32_t>(content_, 0);  // disks
   append_number<std::uint16_t>(content_, records_.size());
   append_number<std::uint16_t>(content_, records_.size());

@@ -13,7 +13,7 @@ namespace probedarts::kernels {
 namespace {
 
 /// Sums of up to a few hundred products of unit size, see separable_block_test.cpp.
-constexpr double kTolerance = 4e-6;
+constexpr double kProductTolerance = 4e-6;
 
 struct Offset {
   int map, stride, down, right;
@@ -149,7 +149,7 @@ TEST_P(GatheredPointwise, ForwardEqualsPlainLoops) {
   FloatBuffer y = zeros(shape_.out.floats());
   gathered_forward(shape_, sources_, packed_weights(false).data(), bias.data(), scratch_.data(),
                    y.data(), nullptr);
-  EXPECT_LT(distance(y.data(), y_.values, case_.out_channels), kTolerance);
+  EXPECT_LT(distance(y.data(), y_.values, case_.out_channels), kProductTolerance);
 }
 
 TEST_P(GatheredPointwise, BackwardEqualsPlainLoops) {
@@ -169,7 +169,7 @@ TEST_P(GatheredPointwise, BackwardEqualsPlainLoops) {
   });
   const FloatBuffer packed = backward(dy);
   for (std::size_t map = 0; map < x_.size(); ++map) {
-    EXPECT_LT(distance(gradients_[map].data(), dx_[map].values, case_.channels), kTolerance);
+    EXPECT_LT(distance(gradients_[map].data(), dx_[map].values, case_.channels), kProductTolerance);
   }
   double largest = 0.0;
   double apart = 0.0;
@@ -185,7 +185,7 @@ TEST_P(GatheredPointwise, BackwardEqualsPlainLoops) {
       }
     }
   }
-  EXPECT_LT(apart, kTolerance * largest);
+  EXPECT_LT(apart, kProductTolerance * largest);
 }
 
 TEST_P(GatheredPointwise, MayWriteOverTheGradientsOfWholeSources) {

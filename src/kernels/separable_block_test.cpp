@@ -15,7 +15,7 @@ namespace {
 
 /// Sums of up to a few thousand products of unit size, each float32 operation within 6e-8 of its
 /// result, relative to the largest value of the tensor.
-constexpr double kTolerance = 4e-6;
+constexpr double kBlockTolerance = 4e-6;
 
 struct BlockCase {
   int height, width, channels, kernel, dilation, stride;
@@ -168,7 +168,7 @@ TEST_P(SeparableBlock, ForwardEqualsPlainLoops) {
   block_forward(packed.shape, packed.image, packed.weights(), packed.scratch.data(), y.data(),
                 nullptr);
   EXPECT_LT(distance(y.data(), reference_forward(block_).values, block_.shape.channels),
-            kTolerance);
+            kBlockTolerance);
 }
 
 TEST_P(SeparableBlock, WritingPastTheCachesLeavesTheSameBits) {
@@ -204,9 +204,9 @@ TEST_P(SeparableBlock, ForwardLeavesTheMomentsOfItsOutput) {
   for (std::size_t i = 0; i < expected.values.size(); ++i) {
     deviations[i % means.size()] += std::pow(expected.values[i] - means[i % means.size()], 2);
   }
-  EXPECT_LT(distance(mean.data(), means, expected.channels), 2 * kTolerance);
+  EXPECT_LT(distance(mean.data(), means, expected.channels), 2 * kBlockTolerance);
   if (pixels > 1) {
-    EXPECT_LT(distance(deviation.data(), deviations, expected.channels), 2 * kTolerance);
+    EXPECT_LT(distance(deviation.data(), deviations, expected.channels), 2 * kBlockTolerance);
   }
 }
 
@@ -238,9 +238,9 @@ TEST_P(SeparableBlock, BackwardEqualsPlainLoops) {
                  {depthwise.data(), pointwise.data()}, packed.scratch.data(), Into::kAdd,
                  dx.data());
   const PlainGradients expected = reference_backward(block_, dy);
-  EXPECT_LT(distance(dx.data(), expected.x.values, channels), kTolerance);
-  EXPECT_LT(distance(depthwise.data(), expected.depthwise, channels), kTolerance);
-  EXPECT_LT(distance(pointwise.data(), expected.pointwise, channels), kTolerance);
+  EXPECT_LT(distance(dx.data(), expected.x.values, channels), kBlockTolerance);
+  EXPECT_LT(distance(depthwise.data(), expected.depthwise, channels), kBlockTolerance);
+  EXPECT_LT(distance(pointwise.data(), expected.pointwise, channels), kBlockTolerance);
 
   FloatBuffer dx_alone = zeros(packed.shape.in.floats());
   block_backward(packed.shape, packed.image, packed.weights(),

@@ -31,7 +31,7 @@
 namespace probedarts::learn {
 namespace {
 
-constexpr double kStep = 1e-7;
+constexpr double kTinyStep = 1e-7;
 constexpr double kRelative = 1e-6;
 
 at::Tensor random_normal(at::IntArrayRef shape, const at::Tensor& like, const char* purpose) {
@@ -70,7 +70,7 @@ struct Scene {
     train = batch(multi_label, "train");
     valid = batch(multi_label, "valid");
     options.order = 2;
-    options.finite_difference = kStep;
+    options.finite_difference = kTinyStep;
   }
 
   LabelledBatch batch(bool multi_label, const char* purpose) const {
@@ -139,7 +139,7 @@ void expect_exact_product(bool multi_label) {
   const at::Tensor unrolled = scene.unrolled(scene.state.network.weights.new_full({}, rates[0]));
   expect_close(gradient.unrolled_weights, unrolled, 1e-12);  // same sums, another order
   const at::Tensor vector = scene.slope(scene.valid, unrolled);
-  EXPECT_NEAR(gradient.epsilon, kStep / vector.norm().item<double>(), 1e-9 * gradient.epsilon);
+  EXPECT_NEAR(gradient.epsilon, kTinyStep / vector.norm().item<double>(), 1e-9 * gradient.epsilon);
   expect_close(gradient.implicit, scene.exact_product(vector), kRelative);
   expect_close(gradient.total, gradient.direct.sub(gradient.implicit, rates[0]), 1e-12);
 }

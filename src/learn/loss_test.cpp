@@ -26,7 +26,7 @@ double loss_of(const Objective& objective, const at::Tensor& logits, const at::T
 /// 1e-16 / 1e-6 = 1e-10.
 void expect_gradient(const Objective& objective, const at::Tensor& logits,
                      const at::Tensor& labels) {
-  constexpr double kStep = 1e-6;
+  constexpr double kLogitStep = 1e-6;
   const at::Tensor gradient = objective.evaluate(logits, labels, true).logits_gradient;
   for (std::int64_t i = 0; i < logits.numel(); ++i) {
     const auto moved = [&](double step) {
@@ -34,8 +34,8 @@ void expect_gradient(const Objective& objective, const at::Tensor& logits,
       copy.view(-1)[i] += step;
       return loss_of(objective, copy, labels);
     };
-    EXPECT_NEAR(gradient.view(-1)[i].item<double>(), (moved(kStep) - moved(-kStep)) / (2.0 * kStep),
-                1e-8)
+    EXPECT_NEAR(gradient.view(-1)[i].item<double>(),
+                (moved(kLogitStep) - moved(-kLogitStep)) / (2.0 * kLogitStep), 1e-8)
         << "logit " << i;
   }
 }

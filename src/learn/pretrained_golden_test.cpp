@@ -33,7 +33,7 @@ struct Pretrained {
   const json& facts() const { return golden.facts; }
 };
 
-Pretrained read_case(const std::filesystem::path& path) {
+Pretrained read_pretrained(const std::filesystem::path& path) {
   Pretrained read{testing::GoldenCase(path), {}, {}};
   read.layout = nets::lay_out(testing::golden_network(read.facts()).spec);
   read.state = nets::initial_state(read.layout, nets::Precision::kFloat32, 1);
@@ -147,7 +147,7 @@ TEST(PretrainedGolden, GivesThePublishedLogitsFromFileToAnswer) {
   const at::NoGradGuard no_graph;
   for (const auto& path : testing::golden_cases("01_pretrained")) {
     SCOPED_TRACE(path.filename());
-    Pretrained read = read_case(path);
+    Pretrained read = read_pretrained(path);
     const nets::LayerGraph graph = nets::lower(read.layout);
     check_sizes(read, graph);
     check_stages(read, graph);

@@ -18,16 +18,14 @@
 namespace probedarts::learn {
 namespace {
 
-using json = Json;
-
 template <class T>
-json optional_json(const std::optional<T>& value) {
-  return value ? json(*value) : json(nullptr);
+Json optional_json(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
 }
 
-json layer_json(const nets::NetworkLayout* layout, const nets::ParameterInfo& parameter) {
+Json layer_json(const nets::NetworkLayout* layout, const nets::ParameterInfo& parameter) {
   const nets::Place& place = parameter.place;
-  json layer = {{"name", parameter.name},
+  Json layer = {{"name", parameter.name},
                 {"cell", optional_json(place.cell)},
                 {"cell_kind", nullptr},
                 {"edge", optional_json(place.edge)},
@@ -52,11 +50,11 @@ json layer_json(const nets::NetworkLayout* layout, const nets::ParameterInfo& pa
   return layer;
 }
 
-json figures_json(const PassFigures& figures) {
+Json figures_json(const PassFigures& figures) {
   return {{"loss", figures.loss}, {"error", figures.error}, {"images", figures.images}};
 }
 
-json collapse_json(const space::EdgeWeights& weights, int nodes) {
+Json collapse_json(const space::EdgeWeights& weights, int nodes) {
   const probe::CollapseSignals signals = probe::collapse_signals(weights, nodes);
   return {{"parameter_free_share", signals.parameter_free_share},
           {"skip_share", signals.skip_share},
@@ -66,28 +64,28 @@ json collapse_json(const space::EdgeWeights& weights, int nodes) {
 }
 
 template <class Get>
-json column(const std::vector<probe::LayerMetrics>& layers, Get get) {
-  json values = json::array();
+Json column(const std::vector<probe::LayerMetrics>& layers, Get get) {
+  Json values = Json::array();
   for (const probe::LayerMetrics& layer : layers) {
-    values.push_back(layer.failed ? json(nullptr) : json(get(layer)));
+    values.push_back(layer.failed ? Json(nullptr) : Json(get(layer)));
   }
   return values;
 }
 
 /// Gain of stable rank over the epoch before, as Adas uses it; null where either is unknown.
-json velocity_json(const EpochRecord& record) {
-  json values = json::array();
+Json velocity_json(const EpochRecord& record) {
+  Json values = Json::array();
   for (std::size_t i = 0; i < record.layers.size(); ++i) {
     const bool known = !record.layers[i].failed && i < record.last_stable_rank.size() &&
                        !std::isnan(record.last_stable_rank[i]);
-    values.push_back(known ? json(record.layers[i].stable_rank() - record.last_stable_rank[i])
-                           : json(nullptr));
+    values.push_back(known ? Json(record.layers[i].stable_rank() - record.last_stable_rank[i])
+                           : Json(nullptr));
   }
   return values;
 }
 
 /// Entries of the probes that this epoch measured, and their seconds.
-void add_extra(const EpochRecord& record, json& line, json& seconds) {
+void add_extra(const EpochRecord& record, Json& line, Json& seconds) {
   if (const auto& found = record.extra.eigenvalue) {
     line["eigenvalue"] = {{"largest", found->value.largest},
                           {"smallest", found->value.smallest},
@@ -105,9 +103,9 @@ void add_extra(const EpochRecord& record, json& line, json& seconds) {
   }
 }
 
-json probe_json(const std::vector<probe::LayerMetrics>& layers) {
+Json probe_json(const std::vector<probe::LayerMetrics>& layers) {
   using Layer = const probe::LayerMetrics&;
-  json failed = json::array();
+  Json failed = Json::array();
   for (std::size_t i = 0; i < layers.size(); ++i) {
     if (layers[i].failed) {
       failed.push_back(i);
@@ -125,7 +123,7 @@ json probe_json(const std::vector<probe::LayerMetrics>& layers) {
 
 }  // namespace
 
-json data_json(const DataOptions& options, const std::string& layout, const data::PatchCache& cache,
+Json data_json(const DataOptions& options, const std::string& layout, const data::PatchCache& cache,
                const data::Normalization& normalization) {
   return {{"path", options.data},
           {"layout", layout},
@@ -144,11 +142,11 @@ json data_json(const DataOptions& options, const std::string& layout, const data
 std::string run_json(const RunHead& head, const nets::TensorTable& table,
                      const nets::NetworkLayout* layout) {
   const Machine machine = this_machine();
-  json layers = json::array();
+  Json layers = Json::array();
   for (const std::size_t index : convolution_parameters(table)) {
     layers.push_back(layer_json(layout, table.parameters[index]));
   }
-  json run = {{"format", "probedarts-run"},
+  Json run = {{"format", "probedarts-run"},
               {"format_version", 1},
               {"kind", head.kind},
               {"name", head.name},
@@ -176,7 +174,7 @@ std::string run_json(const RunHead& head, const nets::TensorTable& table,
 }
 
 std::string with_early_stop(const std::string& run_json, const Json& stopped) {
-  json run = json::parse(run_json);
+  Json run = Json::parse(run_json);
   run["stopped"] = stopped;
   return run.dump(1) + "\n";
 }
@@ -200,7 +198,7 @@ nlohmann::json stored_config(const RunFolder& folder, const std::string& kind,
 
 std::string epoch_line(const EpochRecord& record) {
   const EpochSeconds& s = record.seconds;
-  json line = {{"epoch", record.epoch},
+  Json line = {{"epoch", record.epoch},
                {"train", figures_json(record.train)},
                {"valid", figures_json(record.valid)},
                {"lr", {{"schedule", record.schedule_rate}, {"layers", record.layer_rates}}}};
@@ -215,10 +213,10 @@ std::string epoch_line(const EpochRecord& record) {
     const int nodes = found.genotype.nodes();
     line["collapse"] = {{"normal", collapse_json(found.normal, nodes)},
                         {"reduce", collapse_json(found.reduce, nodes)}};
-    line["genotype"] = json::parse(space::to_json(found.genotype));
+    line["genotype"] = Json::parse(space::to_json(found.genotype));
     line["genotype_text"] = space::to_python(found.genotype);
   }
-  json seconds = {{"total", s.total},           {record.architecture ? "search" : "train", s.learn},
+  Json seconds = {{"total", s.total},           {record.architecture ? "search" : "train", s.learn},
                   {"valid", s.valid},           {"probe", s.probe},
                   {"checkpoint", s.checkpoint}, {"data_wait", s.data_wait}};
   add_extra(record, line, seconds);

@@ -25,9 +25,10 @@ void check_batch(const SearchConfig& config, const char* half, std::size_t image
 SearchData::SearchData(const SearchConfig& config, nets::Precision precision)
     : precision_(precision), opened_(open_patches(config, config)) {
   halves_ = data::split_halves(cache(), config.train_portion, config.seed, config.split_by_group);
-  if (const std::size_t copies = data::count_copies(cache(), data::Split::kTrain)) {
-    print_line(fmt::format(
-        "{} training images are copies of others; each is in the half of its like", copies));
+  if (halves_.copies > 0) {
+    print_line(
+        fmt::format("{} training images are copies of others; each is in the half of its like",
+                    halves_.copies));
   }
   if (const auto sentence = data::shared_images_sentence(opened_.dataset, cache())) {
     print_line("warning: " + *sentence);

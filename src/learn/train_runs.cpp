@@ -12,15 +12,15 @@ namespace probedarts::learn {
 namespace {
 
 namespace fs = std::filesystem;
-using json = nlohmann::ordered_json;
+using Json = nlohmann::ordered_json;
 
-json summary_of(const std::vector<TrainResult>& results, double TrainResult::*figure) {
+Json summary_of(const std::vector<TrainResult>& results, double TrainResult::*figure) {
   std::vector<double> values;
   for (const TrainResult& result : results) {
     values.push_back(result.*figure);
   }
   const MeanSd found = mean_and_sd(values);
-  return {{"mean", found.mean}, {"sd", found.sd ? json(*found.sd) : json(nullptr)}};
+  return {{"mean", found.mean}, {"sd", found.sd ? Json(*found.sd) : Json(nullptr)}};
 }
 
 /// Runs every seed that is not finished, and writes the summary of all.
@@ -28,7 +28,7 @@ TrainResults train_all(const TrainConfig& config, const fs::path& out,
                        const nlohmann::json& machine_options) {
   TrainResults all;
   std::vector<TrainResult>& results = all.finished;
-  json runs = json::array();
+  Json runs = Json::array();
   std::string last;
   for (int i = 0; i < config.runs; ++i) {
     const std::string name = fmt::format("run-{}", i + 1);
@@ -62,7 +62,7 @@ TrainResults train_all(const TrainConfig& config, const fs::path& out,
   if (results.empty()) {
     throw Diverged(fmt::format("all {} runs diverged, the last one in {}", config.runs, last));
   }
-  const json summary = {{"format", "probedarts-runs-summary"},
+  const Json summary = {{"format", "probedarts-runs-summary"},
                         {"format_version", 1},
                         {"finished", results.size()},
                         {"best_error", summary_of(results, &TrainResult::best_error)},
@@ -121,13 +121,13 @@ std::vector<fs::path> finished_runs(const fs::path& out) {
   }
   std::vector<fs::path> runs;
   try {
-    const json stored = json::parse(read_file(summary));
-    for (const json& run : stored.at("runs")) {
+    const Json stored = Json::parse(read_file(summary));
+    for (const Json& run : stored.at("runs")) {
       if (!run.contains("diverged")) {
         runs.push_back(out / run.at("run").get<std::string>());
       }
     }
-  } catch (const json::exception&) {
+  } catch (const Json::exception&) {
     throw UserError(fmt::format("'{}' is damaged; restore it or start again", summary.string()));
   }
   return runs;
@@ -138,7 +138,7 @@ TrainResults run_trainings(const TrainConfig& config, const fs::path& out,
   validate(config);
   make_folder_of_runs(out, if_exists);
   remove_old_runs(out);
-  const json head = {
+  const Json head = {
       {"format", "probedarts-runs"}, {"format_version", 1}, {"config", to_json(config)}};
   write_file_atomically(out / "runs.json", head.dump(1) + "\n");
   return train_all(config, out, nlohmann::json::object());

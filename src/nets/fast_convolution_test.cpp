@@ -31,12 +31,12 @@ at::Tensor random_tensor(at::IntArrayRef shape, const char* purpose) {
 }
 
 /// The largest distance, relative to the largest value of b.
-double apart(const at::Tensor& a, const at::Tensor& b) {
+double share_apart(const at::Tensor& a, const at::Tensor& b) {
   const double largest = b.abs().max().item<double>();
   return a.to(at::kDouble).sub(b).abs().max().item<double>() / std::max(largest, 1e-30);
 }
 
-struct Case {
+struct ConvolutionCase {
   std::vector<std::int64_t> images;  // [B, C, H, W]
   int out_channels, kernel, stride, groups;
   bool bias;
@@ -46,7 +46,7 @@ struct Results {
   at::Tensor y, dx, dw, db;
 };
 
-layer::Conv conv_of(const Case& c) {
+layer::Conv conv_of(const ConvolutionCase& c) {
   layer::Conv conv{};
   conv.bias = c.bias ? std::optional<std::size_t>(1) : std::nullopt;
   conv.in_channels = static_cast<int>(c.images[1]);
@@ -59,7 +59,7 @@ layer::Conv conv_of(const Case& c) {
   return conv;
 }
 
-Results computed(const Case& c, at::ScalarType type, at::MemoryFormat format) {
+Results computed(const ConvolutionCase& c, at::ScalarType type, at::MemoryFormat format) {
   const layer::Conv conv = conv_of(c);
   const auto leaf = [&](at::IntArrayRef shape, const char* name) {
     return random_tensor(shape, name).to(type).set_requires_grad(true);
@@ -82,34 +82,34 @@ Results computed(const Case& c, at::ScalarType type, at::MemoryFormat format) {
   return {y, found[0], found[1], c.bias ? found[2] : at::Tensor()};
 }
 
-class FastConvolution : public ::testing::TestWithParam<Case> {};
+class FastConvolution : public ::testing::TestWithParam<ConvolutionCase> {};
 
 // Sums of at most 5 x 13 x 11 = 715 products, each rounded to 6e-8 of it: 1e-5 leaves room for all
 // roundings to one side being a tenth of the worst case.
 TEST_P(FastConvolution, EqualsLibTorchs) {
-  const Case& c = GetParam();
+  const ConvolutionCase& c = GetParam();
   const Results expected = computed(c, at::kDouble, at::MemoryFormat::Contiguous);
   for (const auto format : {at::MemoryFormat::ChannelsLast, at::MemoryFormat::Contiguous}) {
     const Results found = computed(c, at::kFloat, format);
     ASSERT_EQ(found.y.sizes(), expected.y.sizes());
     EXPECT_TRUE(found.y.is_contiguous(at::MemoryFormat::ChannelsLast));
-    EXPECT_LT(apart(found.y, expected.y), 1e-5);
-    EXPECT_LT(apart(found.dx, expected.dx), 1e-5);
-    EXPECT_LT(apart(found.dw, expected.dw), 1e-5);
-    EXPECT_LT(c.bias ? apart(found.db, expected.db) : 0.0, 1e-5);
+    EXPECT_LT(share_apart(found.y, expected.y), 1e-5);
+    EXPECT_LT(share_apart(found.dx, expected.dx), 1e-5);
+    EXPECT_LT(share_apart(found.dw, expected.dw), 1e-5);
+    EXPECT_LT(c.bias ? share_apart(found.db, expected.db) : 0.0, 1e-5);
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, FastConvolution,
-                         ::testing::Values(Case{{5, 24, 13, 11}, 24, 3, 1, 24, false},
-                                           Case{{4, 24, 13, 12}, 24, 3, 2, 24, false},
-                                           Case{{1, 58, 9, 9}, 58, 5, 2, 58, false},
-                                           Case{{3, 16, 1, 1}, 16, 5, 1, 16, false},
-                                           Case{{1, 1, 6, 5}, 1, 7, 1, 1, false},
-                                           Case{{2, 20, 7, 5}, 12, 1, 1, 1, false},
-                                           Case{{2, 20, 7, 5}, 12, 1, 2, 1, false},
-                                           Case{{3, 20, 1, 1}, 5, 1, 1, 1, true},
-                                           Case{{1, 1, 6, 5}, 3, 1, 1, 1, true}));
+                         ::testing::Values(ConvolutionCase{{5, 24, 13, 11}, 24, 3, 1, 24, false},
+                                           ConvolutionCase{{4, 24, 13, 12}, 24, 3, 2, 24, false},
+                                           ConvolutionCase{{1, 58, 9, 9}, 58, 5, 2, 58, false},
+                                           ConvolutionCase{{3, 16, 1, 1}, 16, 5, 1, 16, false},
+                                           ConvolutionCase{{1, 1, 6, 5}, 1, 7, 1, 1, false},
+                                           ConvolutionCase{{2, 20, 7, 5}, 12, 1, 1, 1, false},
+                                           ConvolutionCase{{2, 20, 7, 5}, 12, 1, 2, 1, false},
+                                           ConvolutionCase{{3, 20, 1, 1}, 5, 1, 1, 1, true},
+                                           ConvolutionCase{{1, 1, 6, 5}, 3, 1, 1, 1, true}));
 
 TEST(FastConvolution, LeavesTheRestToLibTorch) {
   const at::Tensor x = random_tensor({1, 4, 8, 8}, "x").to(at::kFloat);
@@ -121,7 +121,7 @@ TEST(FastConvolution, LeavesTheRestToLibTorch) {
 }
 
 TEST(FastConvolution, GivesTheSameBitsForAnyNumberOfThreads) {
-  const Case depthwise{{7, 40, 12, 12}, 40, 3, 1, 40, false};
+  const ConvolutionCase depthwise{{7, 40, 12, 12}, 40, 3, 1, 40, false};
   const int before = at::get_num_threads();
   at::set_num_threads(1);
   const Results one = computed(depthwise, at::kFloat, at::MemoryFormat::ChannelsLast);
@@ -155,7 +155,7 @@ NetworkResults trained(const LayerGraph& graph, Precision precision, Convolution
 class FastNetwork : public ::testing::TestWithParam<const char*> {};
 
 /// |a - b| / |b|, Euclidean.
-double distance(const at::Tensor& a, const at::Tensor& b) {
+double norm_apart(const at::Tensor& a, const at::Tensor& b) {
   return a.to(at::kDouble).sub(b).norm().item<double>() / b.norm().item<double>();
 }
 
@@ -167,9 +167,9 @@ TEST_P(FastNetwork, TrainsAsOnLibTorchsConvolutions) {
   const LayerGraph graph = make_zoo_network(GetParam(), 5);
   const NetworkResults truth = trained(graph, Precision::kFloat64, Convolutions::kPlain);
   const NetworkResults fast = trained(graph, Precision::kFloat32, Convolutions::kFast);
-  EXPECT_LT(distance(fast.logits, truth.logits), 1e-3);
-  EXPECT_LT(distance(fast.batch, truth.batch), 1e-3);
-  EXPECT_LT(distance(fast.gradient, truth.gradient), 5e-2);
+  EXPECT_LT(norm_apart(fast.logits, truth.logits), 1e-3);
+  EXPECT_LT(norm_apart(fast.batch, truth.batch), 1e-3);
+  EXPECT_LT(norm_apart(fast.gradient, truth.gradient), 5e-2);
 }
 
 INSTANTIATE_TEST_SUITE_P(Zoo, FastNetwork,

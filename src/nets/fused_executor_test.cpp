@@ -24,14 +24,14 @@
 namespace probedarts::nets {
 namespace {
 
-struct Case {
+struct ExecutorCase {
   std::string name;
   space::NetworkSpec spec;
   int batch, height, width;
   double keep_probability = 1.0;  ///< below 1: with drop-path, which only derived networks have
 };
 
-void PrintTo(const Case& tested, std::ostream* out) { *out << tested.name; }
+void PrintTo(const ExecutorCase& tested, std::ostream* out) { *out << tested.name; }
 
 space::NetworkSpec spec_of(space::Stem stem, int channels, int cells, int nodes, int classes) {
   space::NetworkSpec spec;
@@ -73,7 +73,7 @@ struct Outcome {
   at::Tensor logits, auxiliary, statistics, weights, alpha;
 };
 
-DropPath drop_path_of(const Case& tested, const NetworkLayout& layout) {
+DropPath drop_path_of(const ExecutorCase& tested, const NetworkLayout& layout) {
   DropPath drop{tested.keep_probability, {}};
   // Of 20 seeds one or two put a pixel within rounding of a ReLU's kink in one of the cases, where
   // the executors part by a per cent or so; this one does not.
@@ -142,10 +142,10 @@ std::vector<at::Tensor> each(const std::vector<Outcome>& outcomes, at::Tensor Ou
   return members;
 }
 
-class FusedExecutor : public testing::TestWithParam<Case> {
+class FusedExecutor : public testing::TestWithParam<ExecutorCase> {
  protected:
   void expect_agreement(Mode mode, Wanted wanted, double auxiliary_skip = 0.0) {
-    const Case& shape = GetParam();
+    const ExecutorCase& shape = GetParam();
     const NetworkLayout layout = lay_out(shape.spec);
     const ForwardOptions options{mode, wanted};
     const DropPath drop = drop_path_of(shape, layout);
@@ -202,7 +202,7 @@ TEST_P(FusedExecutor, AgreesWhenNothingIsWanted) {
 }
 
 TEST_P(FusedExecutor, InfersTheSameBitsWhenThreadsShareAnImage) {
-  const Case& shape = GetParam();
+  const ExecutorCase& shape = GetParam();
   const NetworkLayout layout = lay_out(shape.spec);
   NetworkState state = initial_state(layout, Precision::kFloat32, 3);
   const at::Tensor images = normal({2, 3, shape.height, shape.width}, "images");
@@ -218,7 +218,7 @@ TEST_P(FusedExecutor, InfersTheSameBitsWhenThreadsShareAnImage) {
 }
 
 TEST_P(FusedExecutor, GivesTheSameBitsForAnyNumberOfThreads) {
-  const Case& shape = GetParam();
+  const ExecutorCase& shape = GetParam();
   const NetworkLayout layout = lay_out(shape.spec);
   const ForwardOptions options{Mode::kTrain,
                                shape.spec.relaxed() ? Wanted::kBoth : Wanted::kWeights};
@@ -239,7 +239,7 @@ TEST_P(FusedExecutor, GivesTheSameBitsForAnyNumberOfThreads) {
 }
 
 TEST_P(FusedExecutor, GivesTheSameBitsForImagesInAnyMemoryFormat) {
-  const Case& tested = GetParam();
+  const ExecutorCase& tested = GetParam();
   const NetworkLayout layout = lay_out(tested.spec);
   const auto executor = make_fused_executor(layout, 2);
   const at::Tensor images = normal({tested.batch, 3, tested.height, tested.width}, "images");
@@ -256,7 +256,7 @@ TEST_P(FusedExecutor, GivesTheSameBitsForImagesInAnyMemoryFormat) {
 }
 
 TEST_P(FusedExecutor, GroupedComposedOperationsChangeNothing) {
-  const Case& shape = GetParam();
+  const ExecutorCase& shape = GetParam();
   const NetworkLayout layout = lay_out(shape.spec);
   const ForwardOptions options{Mode::kTrain,
                                shape.spec.relaxed() ? Wanted::kBoth : Wanted::kWeights};
@@ -302,27 +302,31 @@ TEST(AuxiliarySkip, OfOneBesideNothingIsASkip) {
   }
 }
 
-std::string name_of_case(const testing::TestParamInfo<Case>& tested) { return tested.param.name; }
+std::string name_of_case(const testing::TestParamInfo<ExecutorCase>& tested) {
+  return tested.param.name;
+}
 
-const auto kSupernets =
-    testing::Values(Case{"pathology", spec_of(space::Stem::kPathology, 16, 3, 3, 5), 2, 48, 48},
-                    Case{"cifar", spec_of(space::Stem::kCifar, 16, 5, 2, 10), 5, 16, 16},
-                    Case{"one_node_one_cell", spec_of(space::Stem::kCifar, 4, 1, 1, 2), 2, 9, 11},
-                    Case{"odd_sides", spec_of(space::Stem::kPathology, 6, 3, 3, 3), 4, 37, 45},
-                    Case{"five_nodes", spec_of(space::Stem::kCifar, 18, 3, 5, 4), 2, 11, 8},
-                    Case{"one_image", spec_of(space::Stem::kCifar, 8, 4, 2, 3), 1, 17, 15},
-                    Case{"many_images", spec_of(space::Stem::kCifar, 8, 3, 2, 3), 19, 8, 8});
+const auto kSupernets = testing::Values(
+    ExecutorCase{"pathology", spec_of(space::Stem::kPathology, 16, 3, 3, 5), 2, 48, 48},
+    ExecutorCase{"cifar", spec_of(space::Stem::kCifar, 16, 5, 2, 10), 5, 16, 16},
+    ExecutorCase{"one_node_one_cell", spec_of(space::Stem::kCifar, 4, 1, 1, 2), 2, 9, 11},
+    ExecutorCase{"odd_sides", spec_of(space::Stem::kPathology, 6, 3, 3, 3), 4, 37, 45},
+    ExecutorCase{"five_nodes", spec_of(space::Stem::kCifar, 18, 3, 5, 4), 2, 11, 8},
+    ExecutorCase{"one_image", spec_of(space::Stem::kCifar, 8, 4, 2, 3), 1, 17, 15},
+    ExecutorCase{"many_images", spec_of(space::Stem::kCifar, 8, 3, 2, 3), 19, 8, 8});
 const auto kDerived = testing::Values(
-    Case{"adp_n4", derived("DARTS_ADP_N4", spec_of(space::Stem::kPathology, 36, 4, 4, 5)), 3, 68,
-         68},
-    Case{"adp_n3_dropping", derived("DARTS_ADP_N3", spec_of(space::Stem::kPathology, 12, 4, 3, 5)),
-         4, 45, 51, 0.6},
-    Case{"adp_n2_dropping", derived("DARTS_ADP_N2", spec_of(space::Stem::kPathology, 20, 4, 2, 3)),
-         3, 64, 64, 0.5},
-    Case{"darts_v2_dropping", derived("DARTS_V2", spec_of(space::Stem::kCifar, 16, 5, 4, 10)), 4,
-         32, 32, 0.7},
-    Case{"darts_v1_odd", derived("DARTS_V1", spec_of(space::Stem::kCifar, 6, 4, 4, 10)), 2, 21,
-         16});
+    ExecutorCase{"adp_n4", derived("DARTS_ADP_N4", spec_of(space::Stem::kPathology, 36, 4, 4, 5)),
+                 3, 68, 68},
+    ExecutorCase{"adp_n3_dropping",
+                 derived("DARTS_ADP_N3", spec_of(space::Stem::kPathology, 12, 4, 3, 5)), 4, 45, 51,
+                 0.6},
+    ExecutorCase{"adp_n2_dropping",
+                 derived("DARTS_ADP_N2", spec_of(space::Stem::kPathology, 20, 4, 2, 3)), 3, 64, 64,
+                 0.5},
+    ExecutorCase{"darts_v2_dropping",
+                 derived("DARTS_V2", spec_of(space::Stem::kCifar, 16, 5, 4, 10)), 4, 32, 32, 0.7},
+    ExecutorCase{"darts_v1_odd", derived("DARTS_V1", spec_of(space::Stem::kCifar, 6, 4, 4, 10)), 2,
+                 21, 16});
 
 INSTANTIATE_TEST_SUITE_P(Supernets, FusedExecutor, kSupernets, name_of_case);
 INSTANTIATE_TEST_SUITE_P(Derived, FusedExecutor, kDerived, name_of_case);

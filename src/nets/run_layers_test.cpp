@@ -17,7 +17,7 @@
 namespace probedarts::nets {
 namespace {
 
-at::Tensor random_tensor(const std::vector<std::int64_t>& shape, const char* purpose) {
+at::Tensor layer_input(const std::vector<std::int64_t>& shape, const char* purpose) {
   at::Tensor tensor = at::empty(shape, at::kDouble);
   Stream stream(5, purpose);
   for (std::int64_t i = 0; i < tensor.numel(); ++i) {
@@ -26,7 +26,7 @@ at::Tensor random_tensor(const std::vector<std::int64_t>& shape, const char* pur
   return tensor;
 }
 
-double apart(const at::Tensor& a, const at::Tensor& b) {
+double most_apart(const at::Tensor& a, const at::Tensor& b) {
   return a.sub(b).abs().max().item<double>();
 }
 
@@ -51,19 +51,20 @@ void expect_as_composed(const NetworkLayout& layout, const std::vector<std::int6
   const auto composed = make_composed_executor(layout);
   NetworkState state = initial_state(layout, Precision::kFloat64, 3);
   NetworkState other = state.clone();
-  const at::Tensor images = random_tensor(shape, "images");
+  const at::Tensor images = layer_input(shape, "images");
   const ForwardOptions training{Mode::kTrain, Wanted::kWeights};
   const Logits expected = composed->forward(other, images, training);
   const Logits found = layers->forward(state, images, training);
-  EXPECT_LE(apart(found.main, expected.main), 1e-10);
-  EXPECT_LE(apart(state.statistics, other.statistics), 1e-10);
+  EXPECT_LE(most_apart(found.main, expected.main), 1e-10);
+  EXPECT_LE(most_apart(state.statistics, other.statistics), 1e-10);
   EXPECT_EQ(state.batches_tracked, 1);
-  const at::Tensor seed = random_tensor({shape[0], 5}, "gradient");
-  EXPECT_LE(apart(layers->backward({seed, {}}).weights, composed->backward({seed, {}}).weights),
-            1e-10);
+  const at::Tensor seed = layer_input({shape[0], 5}, "gradient");
+  EXPECT_LE(
+      most_apart(layers->backward({seed, {}}).weights, composed->backward({seed, {}}).weights),
+      1e-10);
   const ForwardOptions evaluation{Mode::kEvaluate, Wanted::kNothing};
-  EXPECT_LE(apart(layers->forward(state, images, evaluation).main,
-                  composed->forward(other, images, evaluation).main),
+  EXPECT_LE(most_apart(layers->forward(state, images, evaluation).main,
+                       composed->forward(other, images, evaluation).main),
             1e-10);
 }
 
@@ -80,7 +81,7 @@ TEST(RunLayers, HandsOutActivationsThatGradientsCanBeTakenOf) {
   const LayerGraph graph = make_zoo_network("resnet18", 4);
   const NetworkState state = initial_state(graph, Precision::kFloat64, 1);
   const std::vector<at::Tensor> parameters = split_parameters(graph, state.weights);
-  const at::Tensor images = random_tensor({2, 3, 40, 48}, "images");
+  const at::Tensor images = layer_input({2, 3, 40, 48}, "images");
   const at::AutoGradMode record(true);
   const LayerRun run = run_layers(graph, {parameters, state.statistics}, images,
                                   {layer_named(graph, "layer4.1").value()});
@@ -91,16 +92,15 @@ TEST(RunLayers, HandsOutActivationsThatGradientsCanBeTakenOf) {
   // logits = W mean(map) + b, so the gradient of logit c is row c of W over the number of pixels.
   const at::Tensor row =
       parameters[parameter_named(graph, "fc.weight").value()].select(0, 3).div(4.0);
-  EXPECT_LE(apart(gradient, row.view({1, 512, 1, 1}).expand({2, 512, 2, 2})), 1e-14);
+  EXPECT_LE(most_apart(gradient, row.view({1, 512, 1, 1}).expand({2, 512, 2, 2})), 1e-14);
 }
 
 TEST(RunLayers, RecordsNothingWhereAutogradIsOff) {
   const LayerGraph graph = make_zoo_network("mobilenet_v3_small", 2);
   const NetworkState state = initial_state(graph, Precision::kFloat64, 1);
   const at::NoGradGuard no_graph;
-  const LayerRun run =
-      run_layers(graph, {split_parameters(graph, state.weights), state.statistics},
-                 random_tensor({1, 3, 32, 32}, "images"), {last_convolution(graph)});
+  const LayerRun run = run_layers(graph, {split_parameters(graph, state.weights), state.statistics},
+                                  layer_input({1, 3, 32, 32}, "images"), {last_convolution(graph)});
   EXPECT_FALSE(run.logits.requires_grad());
   EXPECT_FALSE(run.activations[0].requires_grad());
   EXPECT_FALSE(run.batch.defined());
@@ -141,7 +141,7 @@ TEST(LayerExecutor, RefusesABatchNormOfASingleValue) {
   const LayerGraph graph = make_zoo_network("resnet18", 2);
   NetworkState state = initial_state(graph, Precision::kFloat64, 1);
   try {
-    make_layer_executor(graph, 1)->forward(state, random_tensor({1, 3, 32, 32}, "images"),
+    make_layer_executor(graph, 1)->forward(state, layer_input({1, 3, 32, 32}, "images"),
                                            {Mode::kTrain, Wanted::kWeights});
     FAIL() << "no error";
   } catch (const UserError& error) {

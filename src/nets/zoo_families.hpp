@@ -5,6 +5,8 @@
 /// One maker a family, for zoo.cpp alone.
 namespace probedarts::nets::zoo {
 
+inline constexpr auto kRelu = layer::Activation::Kind::kRelu;
+
 /// torchvision's resnet18 (He et al., CVPR 2016).
 LayerGraph resnet18(int classes);
 

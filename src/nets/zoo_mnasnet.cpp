@@ -11,8 +11,6 @@
 namespace probedarts::nets::zoo {
 namespace {
 
-constexpr auto kRelu = layer::Activation::Kind::kRelu;
-
 struct Row {
   int repeats, kernel, stride, expansion, channels;
   bool squeeze_excitation = false;

@@ -8,7 +8,6 @@
 namespace probedarts::nets::zoo {
 namespace {
 
-constexpr auto kRelu = layer::Activation::Kind::kRelu;
 constexpr int kSqueeze = 16;
 
 /// Two 3x3 convolutions beside a shortcut.

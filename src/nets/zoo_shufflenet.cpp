@@ -8,8 +8,6 @@
 namespace probedarts::nets::zoo {
 namespace {
 
-constexpr auto kRelu = layer::Activation::Kind::kRelu;
-
 /// 1x1, depthwise 3x3, 1x1: the branch every unit has.
 std::size_t right_branch(LayerBuilder& net, const std::string& name, std::size_t x, int channels,
                          int stride) {

@@ -11,8 +11,6 @@
 namespace probedarts::report {
 namespace {
 
-constexpr std::array<const char*, 2> kKinds = {"normal", "reduce"};
-
 /// A series over epochs.
 template <class Function>
 std::string over_epochs(const Run& run, Function function) {
@@ -22,8 +20,8 @@ std::string over_epochs(const Run& run, Function function) {
 /// {"normal": f(0), "reduce": f(1)}
 template <class Function>
 std::string per_kind(Function function) {
-  return fmt::format("{{\"{}\":{},\"{}\":{}}}", kKinds[0], function(std::size_t{0}), kKinds[1],
-                     function(std::size_t{1}));
+  return fmt::format("{{\"{}\":{},\"{}\":{}}}", kCellKinds[0], function(std::size_t{0}),
+                     kCellKinds[1], function(std::size_t{1}));
 }
 
 std::string number_or_null(const std::optional<int>& number) {

@@ -14,8 +14,6 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::array<const char*, 2> kKinds = {"normal", "reduce"};
-
 /// Options read "cells = 4", not "cells = \"4\"": text stays as it is, the rest as JSON.
 std::string plain(const json& value) {
   return value.is_string() ? value.get<std::string>()
@@ -172,10 +170,10 @@ void check_edges(const JsonField& line, const Run& run, const Architecture& foun
     }
   }
   const auto edges = static_cast<std::size_t>(space::edge_count(nodes));
-  for (std::size_t k = 0; k < kKinds.size(); ++k) {
+  for (std::size_t k = 0; k < kCellKinds.size(); ++k) {
     if (found.softmax[k].size() != edges) {
       line.at("alpha_softmax")
-          .at(kKinds[k])
+          .at(kCellKinds[k])
           .refuse(fmt::format("has {} rows for the {} edges of the genotype",
                               found.softmax[k].size(), edges));
     }
@@ -192,9 +190,9 @@ space::Genotype read_genotype(const JsonField& field, const std::string& where) 
 
 Architecture read_architecture(const JsonField& line, const Run& run, const std::string& where) {
   Architecture found;
-  for (std::size_t k = 0; k < kKinds.size(); ++k) {
-    found.softmax[k] = read_softmax(line.at("alpha_softmax").at(kKinds[k]));
-    const JsonField collapse = line.at("collapse").at(kKinds[k]);
+  for (std::size_t k = 0; k < kCellKinds.size(); ++k) {
+    found.softmax[k] = read_softmax(line.at("alpha_softmax").at(kCellKinds[k]));
+    const JsonField collapse = line.at("collapse").at(kCellKinds[k]);
     for (std::size_t i = 0; i < kCollapseSignals.size(); ++i) {
       found.collapse[k][i] = collapse.at(std::string(kCollapseSignals[i])).number_or_nan();
     }

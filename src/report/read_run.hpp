@@ -28,6 +28,9 @@ struct Layer {
   int position = 0;  ///< which (depthwise, pointwise) block of the primitive
 };
 
+/// Keys of the two cells, wherever a run folder has something for each.
+inline constexpr std::array<const char*, 2> kCellKinds = {"normal", "reduce"};
+
 /// The per-layer series of the probe, in the order of `kProbeSeries`.
 inline constexpr std::array<std::string_view, 6> kProbeSeries = {
     "stable_rank_in", "stable_rank_out", "rank_in", "rank_out", "condition_in", "condition_out"};

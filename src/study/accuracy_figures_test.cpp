@@ -11,12 +11,12 @@ namespace {
 
 using ::testing::ElementsAre;
 
-const KnownFlags kKnown = {{}, {}, {"resnet18"}};
+const KnownFlags kAccuracyFlags = {{}, {}, {"resnet18"}};
 
 /// Accuracy of row r: 0.9 - r / 100; parameters of row r: (r + 1) times `parameters`.
 struct Made {
   Made(const std::string& toml, double parameters)
-      : plan(make_plan(parse_study(toml, "s.toml", kKnown))),
+      : plan(make_plan(parse_study(toml, "s.toml", kAccuracyFlags))),
         progress{std::vector<TaskState>(plan.tasks.size(), TaskState::kDone),
                  std::vector<Record>(plan.tasks.size())},
         folder{scratch.path(), {}} {

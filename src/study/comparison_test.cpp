@@ -76,12 +76,12 @@ TEST(PairedT, SaysNothingWithoutSpread) {
 TEST(Holm, MultipliesByTheComparisonsLeft) {
   // By hand: 0.01 * 4; 0.02 * 3; 0.03 * 2 raised to the one before; 0.2.
   EXPECT_THAT(holm(Values{0.03, 0.01, 0.2, 0.02}),
-              testing::ElementsAre(testing::DoubleEq(0.06), testing::DoubleEq(0.04),
-                                   testing::DoubleEq(0.2), testing::DoubleEq(0.06)));
+              ::testing::ElementsAre(::testing::DoubleEq(0.06), ::testing::DoubleEq(0.04),
+                                     ::testing::DoubleEq(0.2), ::testing::DoubleEq(0.06)));
 }
 
 TEST(Holm, NeverExceedsOne) {
-  EXPECT_THAT(holm(Values{0.6, 0.7}), testing::ElementsAre(1.0, 1.0));
+  EXPECT_THAT(holm(Values{0.6, 0.7}), ::testing::ElementsAre(1.0, 1.0));
   EXPECT_TRUE(holm(Values{}).empty());
 }
 

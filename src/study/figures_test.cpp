@@ -16,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const KnownFlags kKnown = {{}, {}, {"resnet18"}};
+const KnownFlags kFigureFlags = {{}, {}, {"resnet18"}};
 
 class StudyFigures : public ::testing::Test {
  protected:
@@ -102,8 +102,8 @@ TEST(DrawPlot, HoldsZeroUnlessToldNotTo) {
 }
 
 TEST_F(StudyFigures, DrawCellsFromRecordsAndCountFoldersThatAreGone) {
-  const Plan plan = make_plan(
-      parse_study("phases = \"search\"\nseeds = [1, 2]\n[grid]\ndata = \"d\"\n", "s.toml", kKnown));
+  const Plan plan = make_plan(parse_study(
+      "phases = \"search\"\nseeds = [1, 2]\n[grid]\ndata = \"d\"\n", "s.toml", kFigureFlags));
   Progress progress{{TaskState::kDone, TaskState::kFailed}, std::vector<Record>(2)};
   progress.records[0].result =
       "{\"valid_error\": 0.25, \"genotype_text\": \"Genotype(normal=[('sep_conv_3x3', 0), "
@@ -133,7 +133,7 @@ TEST_F(StudyFigures, DrawTheCellThatSelectChoseNotTheOneOfTheLeastSearchError) {
   };
   const Plan plan = make_plan(parse_study(
       "phases = [\"search\", \"quick\", \"select\"]\nseeds = [1, 2]\n[grid]\ndata = \"d\"\n",
-      "s.toml", kKnown));
+      "s.toml", kFigureFlags));
   Progress progress{std::vector<TaskState>(5, TaskState::kDone), std::vector<Record>(5)};
   const Row& row = plan.rows.front();
   progress.records[row.searches[0]].result =

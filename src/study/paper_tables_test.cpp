@@ -9,7 +9,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-const KnownFlags kKnown = {{}, {}, {"resnet18", "mobilenet_v2_035", "senet18"}};
+const KnownFlags kPaperFlags = {{}, {}, {"resnet18", "mobilenet_v2_035", "senet18"}};
 
 /// A study whose finals of row r and run i reach `score(r, trained, i)`, at 32 px.
 struct Scene {
@@ -17,7 +17,7 @@ struct Scene {
   Progress progress;
 
   Scene(const std::string& toml, const auto& score)
-      : plan(make_plan(parse_study(toml, "s", kKnown))) {
+      : plan(make_plan(parse_study(toml, "s", kPaperFlags))) {
     progress.states.assign(plan.tasks.size(), TaskState::kDone);
     progress.records.resize(plan.tasks.size());
     for (std::size_t r = 0; r < plan.rows.size(); ++r) {

@@ -10,9 +10,9 @@
 namespace probedarts::study {
 namespace {
 
-const KnownFlags kKnown = {{"channels"}, {"channels", "cells", "size"}, {"resnet18"}};
+const KnownFlags kPlanFlags = {{"channels"}, {"channels", "cells", "size"}, {"resnet18"}};
 
-Plan plan_of(const std::string& text) { return make_plan(parse_study(text, "s.toml", kKnown)); }
+Plan plan_of(const std::string& text) { return make_plan(parse_study(text, "s.toml", kPlanFlags)); }
 
 const std::string kWhole = R"(
 phases = ["search", "quick", "select", "final"]
@@ -239,7 +239,7 @@ TEST(Plan, VariesFlagsThatTrainingsKnowInBoth) {
 }
 
 TEST(Plan, TrainsCellsThatAreGivenAsTextOrFile) {
-  KnownFlags known = kKnown;
+  KnownFlags known = kPlanFlags;
   known.read_cell = [](const std::string& source) { return "text of " + source; };
   const Plan plan = make_plan(parse_study(
       "phases = [\"final\"]\n[grid]\ndata = \"d\"\n[rows]\ngenotypes = [\"DARTS_ADP_N2\", "

@@ -24,6 +24,9 @@ inline constexpr int kResamples = 10000;
 /// Below so many values or groups a bootstrap holds the mean clearly less often than it says.
 inline constexpr std::size_t kFewGroups = 10;
 
+/// Of every interval that a study prints: tables, page and figures draw the same resamples.
+inline constexpr std::uint64_t kBootstrapSeed = 1;
+
 /// Percentile bootstrap of the mean (Efron & Tibshirani 1993, ch. 13): means of resamples drawn
 /// with replacement, cut at both ends. Of few values it is far too narrow, because it takes their
 /// spread as if it were known: one of 95 % holds the mean of normal values in about three of four

@@ -16,7 +16,6 @@
 namespace probedarts::study {
 namespace {
 
-constexpr std::uint64_t kBootstrapSeed = 1;  // as the tables' intervals
 constexpr const char* kStateNames[] = {"waiting", "running", "done", "failed", "blocked"};
 
 std::string section(const char* id, const char* title, const std::string& body) {

@@ -13,8 +13,6 @@
 namespace probedarts::study {
 namespace {
 
-constexpr std::uint64_t kBootstrapSeed = 1;
-
 ScoredRow score(const Row& row, const Plan& plan, const std::vector<std::size_t>& tasks,
                 const auto& measure) {
   ScoredRow scored{row.name, {}, {}};

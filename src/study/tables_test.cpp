@@ -8,13 +8,13 @@
 namespace probedarts::study {
 namespace {
 
-const KnownFlags kKnown = {{}, {}, {"resnet18"}};
+const KnownFlags kTableFlags = {{}, {}, {"resnet18"}};
 
 /// A study of two settings with three seeds; results of the searches as given.
 Findings findings_of(const std::vector<std::string>& results) {
   const Plan plan = make_plan(
       parse_study("phases = \"search\"\nseeds = [1, 2, 3]\n[grid]\ndata = \"d\"\nnodes = [2, 3]\n",
-                  "s.toml", kKnown));
+                  "s.toml", kTableFlags));
   Progress progress{std::vector<TaskState>(6, TaskState::kWaiting), std::vector<Record>(6)};
   for (std::size_t i = 0; i < results.size(); ++i) {
     progress.states[i] = TaskState::kDone;
@@ -134,7 +134,7 @@ TEST(Tables, ComparesAllRandomCellsWithAllSearchedOnes) {
   const Plan plan = make_plan(
       parse_study("phases = [\"search\", \"quick\"]\nseeds = [1, 2]\n[grid]\ndata = \"d\"\nnodes = "
                   "2\n[rows]\nrandom = 3\n",
-                  "s.toml", kKnown));
+                  "s.toml", kTableFlags));
   Progress progress{std::vector<TaskState>(plan.tasks.size(), TaskState::kDone),
                     std::vector<Record>(plan.tasks.size())};
   for (std::size_t i = 0; i < 2; ++i) {

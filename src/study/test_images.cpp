@@ -13,8 +13,6 @@
 namespace probedarts::study {
 namespace {
 
-constexpr std::uint64_t kBootstrapSeed = 1;
-
 /// Fields of one line of CSV as RFC 4180 has them; moves `at` behind it.
 std::vector<std::string> next_record(const std::string& text, std::size_t& at) {
   std::vector<std::string> fields(1);

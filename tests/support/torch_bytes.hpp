@@ -93,6 +93,9 @@ inline std::string pickle(const std::string& body) { return "\x80\x02" + body + 
 
 using Storages = std::vector<std::pair<std::string, std::string>>;  ///< key, bytes
 
+/// Storage "0" with the numbers 0 to 11.
+inline const Storages kTwelve = {{"0", float_bytes({0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11})}};
+
 /// The zip form of an object.
 inline std::string torch_zip(const std::string& object, const Storages& storages = {}) {
   exchange::ZipWriter zip;
