@@ -36,8 +36,8 @@ at::Tensor weights_of(const at::Tensor& gradient, const at::Tensor& maps, CamMet
   return shares.mul(gradient.clamp_min(0.0)).sum({2, 3}, /*keepdim=*/true);
 }
 
-HeatMap weighed(const at::Tensor& gradient, const at::Tensor& maps, CamMethod method) {
-  const at::Tensor sum = weights_of(gradient, maps.detach(), method).mul(maps.detach()).sum(1);
+HeatMap weighed(const at::Tensor& weights, const at::Tensor& maps) {
+  const at::Tensor sum = weights.mul(maps).sum(1);
   return {static_cast<int>(sum.size(1)), static_cast<int>(sum.size(2)), to_floats(sum)};
 }
 
@@ -66,8 +66,11 @@ CamResult class_activation(const nets::LayerGraph& graph, const nets::NetworkSta
     require(c >= 0 && c < graph.classes, "a class is an output of the network");
     const at::Tensor gradient = torch::autograd::grad({run.logits.select(1, c).sum()}, {maps}, {},
                                                       /*retain_graph=*/true)[0];
+    const at::Tensor weights = weights_of(gradient, maps.detach(), method);
     result.classes.push_back(c);
-    result.raw.push_back(weighed(gradient, maps, method));
+    result.raw.push_back(weighed(weights, maps.detach()));
+    result.channel_weights.push_back(method == CamMethod::kHiResCam ? std::vector<float>()
+                                                                    : to_floats(weights));
   }
   return result;
 }

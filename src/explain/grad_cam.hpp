@@ -18,6 +18,8 @@ struct CamResult {
   std::vector<int> classes;   ///< asked for
   std::vector<HeatMap> raw;   ///< one for each of them, at the layer's resolution; negative values
                               ///< speak against the class
+  /// w_k of cam_method.hpp, [channels] for each class; empty for HiResCAM, which weighs places.
+  std::vector<std::vector<float>> channel_weights;
 };
 
 /// Heat maps of one image in evaluation mode. Y_c is the logit, before any softmax or sigmoid, so
