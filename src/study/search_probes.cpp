@@ -82,9 +82,12 @@ SearchProbes read_search_probes(const fs::path& epochs_jsonl) {
         "run folder: the last line of '{}' is no valid JSON; restore the file or repeat the run",
         epochs_jsonl.string()));
   }
-  return {mean_at(line, "/probe/stable_rank"), number_at(line, "/eigenvalue/largest"),
-          number_at(line, "/gap/gap"), number_at(line, "/alignment/cosine"),
-          number_at(line, "/collapse/normal/parameter_free_share")};
+  return {mean_at(line, "/probe/stable_rank"),
+          number_at(line, "/eigenvalue/largest"),
+          number_at(line, "/gap/gap"),
+          number_at(line, "/alignment/cosine"),
+          number_at(line, "/collapse/normal/parameter_free_share"),
+          mean_at(line, "/probe/velocity")};
 }
 
 std::vector<std::vector<SearchProbes>> read_all_search_probes(const Plan& plan,

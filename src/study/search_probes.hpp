@@ -18,11 +18,12 @@ namespace probedarts::study {
 /// - discretisation gap: error of the derived cell with inherited weights less that of the supernet
 ///   (`--probe gap`);
 /// - gradient alignment: cosine of training and validation gradient (`--probe alignment`);
-/// - share without parameters: of the edges that derivation keeps in normal cells.
+/// - share without parameters: of the edges that derivation keeps in normal cells;
+/// - gain of stable rank: over the last epoch, mean over layers: the velocity of knowledge gain.
 /// See docs/probes.md for the equations and sources.
-inline constexpr std::array<std::string_view, 5> kSearchProbes = {
-    "mean stable rank", "largest eigenvalue", "discretisation gap", "gradient alignment",
-    "share without parameters"};
+inline constexpr std::array<std::string_view, 6> kSearchProbes = {
+    "mean stable rank",   "largest eigenvalue",       "discretisation gap",
+    "gradient alignment", "share without parameters", "gain of stable rank"};
 
 /// One number a probe, in that order; nothing where it was not measured.
 using SearchProbes = std::array<std::optional<double>, kSearchProbes.size()>;

@@ -18,7 +18,7 @@ TEST(ReadSearchProbes, TakesTheLastWholeLine) {
       "epochs.jsonl",
       R"({"probe": {"stable_rank": [9]}, "eigenvalue": {"largest": 9}})"
       "\n"
-      R"({"probe": {"stable_rank": [0.25, null, 0.75]}, "eigenvalue": {"largest": 2.5},)"
+      R"({"probe": {"stable_rank": [0.25, null, 0.75], "velocity": [null, -0.25, 0.5]}, "eigenvalue": {"largest": 2.5},)"
       R"( "gap": {"derived_error": 0.5, "gap": 0.125}, "alignment": {"cosine": -0.5},)"
       R"( "collapse": {"normal": {"parameter_free_share": 0.375}}})"
       "\n{\"probe\""));
@@ -27,6 +27,7 @@ TEST(ReadSearchProbes, TakesTheLastWholeLine) {
   EXPECT_THAT(probes[2], Optional(DoubleEq(0.125)));
   EXPECT_THAT(probes[3], Optional(DoubleEq(-0.5)));
   EXPECT_THAT(probes[4], Optional(DoubleEq(0.375)));
+  EXPECT_THAT(probes[5], Optional(DoubleEq(0.125)));
 }
 
 TEST(ReadSearchProbes, FindsALineLongerThanItReadsAtFirst) {
