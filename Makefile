@@ -52,7 +52,7 @@ bench:
 	tools/run_bench.py $(PROGRAM)
 
 ## asan: all tests under the address and undefined-behaviour sanitizers (slow)
-## tsan: the tests of rooms with threads (data) under the thread sanitizer
+## tsan: the tests of data under the thread sanitizer
 asan:
 	tools/setup.sh build test
 	cmake --preset asan

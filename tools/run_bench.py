@@ -49,26 +49,33 @@ COMPOSED = [
 ]
 INFERENCE = ["n2", "n3", "n4"]
 
+# What somebody set to make an old OpenBLAS run here would slow both sides.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+# PyTorch as it comes gives the memory of every large tensor back and faults it in anew. With these glibc keeps it, which
+# is what our program does by itself: a user who knows of them has a faster PyTorch, where page faults are dear.
+KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(1 << 36), "MALLOC_TOP_PAD_": str(1 << 28)}
+
 # Where the time of a step goes: the first pattern that a symbol matches.
 PARTS = [
     ("blocks forward (depthwise, pointwise, moments)", r"ForwardAtStride|block_forward"),
     ("blocks backward", r"BackwardAtStride|block_backward"),
+    ("depthwise taps of the blocks, forward and backward", r"tap_channels|phase_taps"),
     ("products forward (cell inputs, reduces, stem)", r"gathered_forward"),
     ("products backward", r"gathered_backward|scatter"),
-    ("gathering their tiles, patches of the images", r"gather|load_patches"),
+    ("gathering their tiles, patches of the images", r"gather|load_patches|\btile_of"),
     ("weighted sums into nodes", r"mix_of"),
     ("sums of gradients", r"sum_products"),
-    ("pools, forward and backward", r"pool_"),
+    ("pools, forward and backward", r"pool_|max_row|average_row"),
     ("ReLU copies and masks", r"rectify|positive|mask_and_sum"),
     ("zeroing", r"memset|fill"),
     ("packing weights, unpacking gradients", r"pack"),
-    ("BN coefficients", r"settle|moments"),
+    ("BN coefficients", r"settle|moments|add_tile_of"),
     ("waiting for the other thread", r"ThreadPool|pthread|futex|sched"),
 ]
 
 
-def last_json(command, environment=None):
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+def last_json(command, **more):
+    done = subprocess.run(command, capture_output=True, text=True, env=ENVIRONMENT | more)
     if done.returncode != 0:
         sys.exit(f"run_bench: {' '.join(map(str, command))} ended with {done.returncode}:\n{done.stderr}")
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -96,7 +103,7 @@ class Bench:
         self.ort = peers / "ort_infer.js" if peers and (peers / "ort_infer.js").exists() and shutil.which("npm") else None
         self.rounds = rounds
 
-    def step(self, task, options, threads=2, executor="auto"):
+    def step(self, task, options, threads=2, executor="auto", peer_environment={}):
         more = ["--threads", str(threads), "--steps", str(STEPS)]
         contenders = {"probedarts": [self.program, "bench", "step", task, *options, *more, "--executor", executor]}
         if self.peer and threads == 2:
@@ -105,7 +112,7 @@ class Bench:
         turns = {name: [] for name in contenders}
         for _ in range(self.rounds):
             for name, command in contenders.items():
-                turns[name] += last_json(command)
+                turns[name] += last_json(command, **(peer_environment if name.startswith("pytorch") else {}))
         return {name: summary(found) for name, found in turns.items()}
 
     def growth(self):
@@ -141,6 +148,14 @@ class Bench:
         whole = sum(shares.values())
         return sorted(((name, 100 * share / whole) for name, share in shares.items()), key=lambda row: -row[1])
 
+    def profiles(self):
+        return [("search step, CIFAR", self.profile(*ROWS[0][1:], steps=10)),
+                ("search step, pathology", self.profile(*ROWS[2][1:], steps=100)),
+                ("training step, 136 px", self.profile(*ROWS[3][1:], steps=150))]
+
+    def kept(self):
+        return [(name, self.step(task, options, peer_environment=KEEP_MEMORY)) for name, task, options in ROWS]
+
     def composed(self):
         return [(name, self.step("search-step", options, executor="composed")) for name, options in COMPOSED]
 
@@ -152,7 +167,6 @@ class Bench:
         """ms per image by genotype, threads and batch: the median over the turns, ours beside ONNX Runtime's."""
         if self.ort:
             subprocess.run(["npm", "install", "--ignore-scripts", "--silent", "--prefix", folder, "onnxruntime-node"], check=True)
-        environment = dict(os.environ, NODE_PATH=f"{folder}/node_modules")
         rows = []
         for genotype in INFERENCE:
             found = {}
@@ -166,7 +180,7 @@ class Bench:
                                       str(threads), "--steps", "9"])[0]
                     found.setdefault(("probedarts", threads, batch), []).append(turn["seconds"] * 1e3 / batch)
                 if self.ort:
-                    for turn in last_json(["node", self.ort, model, "272"], environment):
+                    for turn in last_json(["node", self.ort, model, "272"], NODE_PATH=f"{folder}/node_modules"):
                         found.setdefault(("onnx", turn["threads"], turn["batch"]), []).append(turn["ms_per_image"])
             rows.append({"genotype": genotype,
                          "ms_per_image": {" ".join(map(str, key)): statistics.median(ms) for key, ms in found.items()}})
@@ -186,6 +200,15 @@ def step_table(rows, peak):
                if best else "- | - | ")
             + f"{ours['gflops']:.0f} | {100 * ours['gflops'] / peak:.0f} | {ours['peak_rss_mib']:.0f}"
             + (f" against {min(peer['peak_rss_mib'] for peer in peers):.0f} |" if peers else " |"))
+    return lines
+
+
+def kept_table(rows):
+    lines = ["| work | probedarts | PyTorch that keeps its memory, better of two | ratio |", "|---|---|---|---|"]
+    for name, result in rows:
+        ours = result["probedarts"]["median"]
+        best = min((result[key]["median"] for key in result if key.startswith("pytorch")), default=None)
+        lines.append(f"| {name} | {ours:.4f} s | " + (f"{best:.3f} s | {best / ours:.1f} |" if best else "- | - |"))
     return lines
 
 
@@ -242,12 +265,18 @@ def put(page, marker, lines):
     return pattern.sub(lambda _: "\n".join([begin, "", *lines, "", end]), page)
 
 
+# Tables that can be measured by themselves.
+TABLES = {"inference": (inference_table, Bench.inference), "composed": (composed_table, Bench.composed),
+          "kept": (kept_table, Bench.kept), "profile": (profile_table, Bench.profiles)}
+
+
 def renew(bench, tables):
     """Measures some tables again, and says below each with which commit."""
     commit = subprocess.run([bench.program, "--version"], capture_output=True, text=True, check=True).stdout.split("(")[1].rstrip(")\n")
     page = PAGE.read_text()
     for table in tables:
-        lines = inference_table(bench.inference()) if table == "inference" else composed_table(bench.composed())
+        make, measure = TABLES[table]
+        lines = make(measure(bench))
         page = put(page, table, [*lines, "", f"Measured by itself (`--only {table}`) with commit {commit}, {bench.rounds} turns."])
         print("\n".join(lines))
     PAGE.write_text(page)
@@ -259,7 +288,7 @@ def main():
     cli.add_argument("--peers", type=Path, default=ROOT.parent / "shared" / "peers")
     cli.add_argument("--out", type=Path, default=ROOT / "build" / "bench.json")
     cli.add_argument("--rounds", type=int, default=3)
-    cli.add_argument("--only", nargs="+", choices=["inference", "composed"], default=[],
+    cli.add_argument("--only", nargs="+", choices=sorted(TABLES), default=[],
                      help="measure these tables alone, and leave the rest of the page as it is")
     arguments = cli.parse_args()
     bench = Bench(arguments.program.resolve(), arguments.peers.resolve(), arguments.rounds)
@@ -273,8 +302,8 @@ def main():
     one_thread = bench.step(ROWS[0][1], ROWS[0][2], threads=1)["probedarts"]
     inference = bench.inference()
     growth = bench.growth()
-    profiles = [("search step, CIFAR", bench.profile(*ROWS[0][1:], steps=10)), ("search step, pathology", bench.profile(*ROWS[2][1:], steps=100)),
-                ("training step, 136 px", bench.profile(*ROWS[3][1:], steps=150))]
+    kept = bench.kept()
+    profiles = bench.profiles()
     two_threads = steps[0][1]["probedarts"]["median"]
     facts = [
         f"Measured with commit {machine['commit']} on {machine['cpu']}, {machine['threads']} threads, {machine['simd_target']}: "
@@ -289,13 +318,14 @@ def main():
     page = put(page, "steps", step_table(steps, machine["fma_gflops"]))
     page = put(page, "inference", inference_table(inference))
     page = put(page, "growth", growth_table(growth))
+    page = put(page, "kept", kept_table(kept))
     page = put(page, "composed", composed_table(composed))
     page = put(page, "profile", profile_table(profiles))
     page = put(page, "kernels", kernel_table(machine))
     (ROOT / "docs" / "roofline.svg").write_text(roofline_svg(machine))
     PAGE.write_text(page)
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps({"machine": machine, "steps": steps, "one_thread": one_thread, "growth": growth, "composed": composed, "inference": inference, "profiles": profiles},
+    arguments.out.write_text(json.dumps({"machine": machine, "steps": steps, "one_thread": one_thread, "growth": growth, "composed": composed, "kept": kept, "inference": inference, "profiles": profiles},
                                         indent=1))
     print("\n".join(facts + step_table(steps, machine["fma_gflops"]) + inference_table(inference) + composed_table(composed)))
 

@@ -74,8 +74,34 @@ void cut_out(int length_px, std::array<int, 2> centre, int size_px, float* patch
   }
 }
 
+namespace {
+
+/// Nothing moves: the patch is only normalised.
+bool stays(const AugmentationDraw& draw) {
+  return draw.angle_degrees == 0.0 && draw.translate_px[0] == 0 && draw.translate_px[1] == 0 &&
+         !draw.flip_horizontal && !draw.flip_vertical && draw.crop_px[0] == 0 &&
+         draw.crop_px[1] == 0;
+}
+
+void normalize_patch(const std::uint8_t* src, int size_px, const NormalizationTable& table,
+                     float* dst) {
+  const std::uint8_t* end = src + 3 * static_cast<std::ptrdiff_t>(size_px) * size_px;
+  for (; src != end; src += 3, dst += 3) {
+    dst[0] = table.value[src[0]][0];
+    dst[1] = table.value[src[1]][1];
+    dst[2] = table.value[src[2]][2];
+  }
+}
+
+}  // namespace
+
 void augment_patch(const std::uint8_t* src, int size_px, const AugmentationDraw& draw,
                    const NormalizationTable& table, float* dst) {
+  if (stays(draw)) {
+    normalize_patch(src, size_px, table, dst);
+    cut_out(draw.cutout_px, draw.cutout_centre, size_px, dst);
+    return;
+  }
   const Affine affine{draw.angle_degrees, draw.translate_px, 1.0, {0.0, 0.0}};
   const FixedAffine fixed = fixed_affine(inverse_affine_matrix(affine, size_px, size_px));
   const AxisMap columns = axis_map(draw.flip_horizontal, draw.crop_px[0], size_px);
