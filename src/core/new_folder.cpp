@@ -3,10 +3,13 @@
 #include <cerrno>
 #include <cstdlib>
 #include <string>
+#include <string_view>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,6 +40,38 @@ void sync_folder(const fs::path& folder) {
   }
 }
 
+constexpr std::string_view kRandom = "XXXXXX";  // mkdtemp's
+
+std::string draft_prefix(const fs::path& wanted) {
+  return fmt::format(".{}.", wanted.filename().string());
+}
+
+/// -1 when another process holds the folder, or it cannot be locked.
+int lock_draft(const fs::path& folder) {
+  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    ::close(fd);
+    return -1;
+  }
+  return fd;
+}
+
+/// Drafts of the same folder whose processes were killed.
+void remove_left_over(const fs::path& wanted) {
+  const std::string prefix = draft_prefix(wanted);
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(wanted.parent_path(), error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(prefix) && name.size() == prefix.size() + kRandom.size()) {
+      const int lock = lock_draft(entry.path());
+      if (lock >= 0) {
+        fs::remove_all(entry.path(), error);  // if it cannot be removed, it is in nobody's way
+        ::close(lock);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 NewFolder::NewFolder(fs::path wanted) : wanted_(fs::absolute(without_trailing_slash(wanted))) {
@@ -49,12 +84,20 @@ NewFolder::NewFolder(fs::path wanted) : wanted_(fs::absolute(without_trailing_sl
   if (error) {
     report_file_failure("make the folder", wanted_.parent_path(), error.value());
   }
-  std::string name =
-      (wanted_.parent_path() / fmt::format(".{}.XXXXXX", wanted_.filename().string())).string();
-  if (::mkdtemp(name.data()) == nullptr) {
-    report_file_failure("make the folder", wanted_, errno);
+  remove_left_over(wanted_);
+  while (lock_ < 0) {  // again when another process took the new folder for one left over
+    std::string name = (wanted_.parent_path() / draft_prefix(wanted_)).string() + kRandom.data();
+    if (::mkdtemp(name.data()) == nullptr) {
+      report_file_failure("make the folder", wanted_, errno);
+    }
+    path_ = name;
+    lock_ = lock_draft(path_);
+    if (lock_ >= 0 && !fs::exists(path_, error)) {
+      ::close(std::exchange(lock_, -1));
+    } else if (lock_ < 0 && fs::exists(path_, error)) {
+      break;  // a file system without locks
+    }
   }
-  path_ = name;
   const mode_t mask = ::umask(0);  // mkdtemp makes private folders; this one is to be as any other
   ::umask(mask);
   ::chmod(path_.c_str(), 0777U & ~mask);
@@ -64,6 +107,9 @@ NewFolder::~NewFolder() {
   if (!published_) {
     std::error_code leftover;  // nothing more can be done about a folder that cannot be removed
     fs::remove_all(path_, leftover);
+  }
+  if (lock_ >= 0) {
+    ::close(lock_);
   }
 }
 

@@ -5,7 +5,8 @@
 namespace probedarts {
 
 /// A folder that appears whole or not at all: it is filled under another name beside the wanted
-/// one, and renamed when all is written. What was not published is gone with the object.
+/// one, and renamed when all is written. What was not published is gone with the object; what a
+/// process left that was killed is removed by the next one that makes the same folder.
 class NewFolder {
  public:
   /// \throws UserError when `wanted` is there and is not an empty folder, or the folder cannot be
@@ -24,6 +25,8 @@ class NewFolder {
 
  private:
   std::filesystem::path wanted_, path_;
+  int lock_ =
+      -1;  ///< held as long as this process fills the folder: what nobody holds is left over
   bool published_ = false;
 };
 

@@ -34,6 +34,18 @@ TEST(NewFolder, LeavesNothingWhenItIsNotPublished) {
   EXPECT_EQ(entries(scratch.path()), 0U);
 }
 
+TEST(NewFolder, RemovesWhatAKilledProcessLeft) {
+  const testing::ScratchFolder scratch;
+  scratch.write(".out.a1B2c3/half.txt");
+  scratch.write(".other.a1B2c3/half.txt");
+  scratch.write(".out.a1B2c3d/half.txt");  // not a name that is given here
+  const NewFolder living(scratch.path() / "out");
+  const NewFolder second(scratch.path() / "out");
+  EXPECT_FALSE(fs::exists(scratch.path() / ".out.a1B2c3"));
+  EXPECT_TRUE(fs::exists(living.path())) << "its process lives";
+  EXPECT_EQ(entries(scratch.path()), 4U);
+}
+
 TEST(NewFolder, TakesThePlaceOfAnEmptyOne) {
   const testing::ScratchFolder scratch;
   fs::create_directory(scratch.path() / "out");
