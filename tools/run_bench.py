@@ -109,11 +109,11 @@ class Bench:
         if self.peer and threads == 2:
             contenders["pytorch"] = [PYTHON, self.peer, task, *options, *more]
             contenders["pytorch, channels-last"] = contenders["pytorch"] + ["--channels-last"]
-        turns = {name: [] for name in contenders}
+        taken = {name: [] for name in contenders}
         for _ in range(self.rounds):
             for name, command in contenders.items():
-                turns[name] += last_json(command, **(peer_environment if name.startswith("pytorch") else {}))
-        return {name: summary(found) for name, found in turns.items()}
+                taken[name] += last_json(command, **(peer_environment if name.startswith("pytorch") else {}))
+        return {name: summary(found) for name, found in taken.items()}
 
     def growth(self):
         rows = []
@@ -257,6 +257,10 @@ def kernel_table(machine):
     return lines
 
 
+def turns(rounds):
+    return "one turn" if rounds == 1 else f"{rounds} turns"
+
+
 def put(page, marker, lines):
     begin, end = f"<!-- {marker} -->", f"<!-- end of {marker} -->"
     pattern = re.compile(re.escape(begin) + ".*?" + re.escape(end), re.DOTALL)
@@ -277,7 +281,7 @@ def renew(bench, tables):
     for table in tables:
         make, measure = TABLES[table]
         lines = make(measure(bench))
-        page = put(page, table, [*lines, "", f"Measured by itself (`--only {table}`) with commit {commit}, {bench.rounds} turns."])
+        page = put(page, table, [*lines, "", f"Measured by itself (`--only {table}`) with commit {commit}, {turns(bench.rounds)}."])
         print("\n".join(lines))
     PAGE.write_text(page)
 
@@ -308,7 +312,7 @@ def main():
     facts = [
         f"Measured with commit {machine['commit']} on {machine['cpu']}, {machine['threads']} threads, {machine['simd_target']}: "
         f"{machine['fma_gflops']:.0f} GFLOP/s of multiply-adds on registers ({machine['fma_gflops_one_thread']:.0f} on one thread), "
-        f"{machine['bandwidth_gbytes']:.1f} GB/s (triad). Medians of {STEPS * arguments.rounds} steps in {arguments.rounds} turns, "
+        f"{machine['bandwidth_gbytes']:.1f} GB/s (triad). Medians of {STEPS * arguments.rounds} steps in {turns(arguments.rounds)}, "
         "least and most in brackets.",
         "",
         f"From one thread to two, first row: {one_thread['median']:.3f} s to {two_threads:.3f} s, "
