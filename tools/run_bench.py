@@ -203,22 +203,24 @@ def step_table(rows, peak):
     return lines
 
 
-def kept_table(rows):
-    lines = ["| work | probedarts | PyTorch that keeps its memory, better of two | ratio |", "|---|---|---|---|"]
+def pair_table(head, rows, cells):
+    """A line a row; `cells` makes the last ones of our median and the better peer's, "-" where there is none."""
+    lines = [head, "|" + "---|" * (head.count("|") - 1)]
     for name, result in rows:
         ours = result["probedarts"]["median"]
         best = min((result[key]["median"] for key in result if key.startswith("pytorch")), default=None)
-        lines.append(f"| {name} | {ours:.4f} s | " + (f"{best:.3f} s | {best / ours:.1f} |" if best else "- | - |"))
+        lines.append(f"| {name} | {ours:.4f} s | " + (f"{best:.3f} s | {cells(ours, best)} |" if best else "- | - |"))
     return lines
+
+
+def kept_table(rows):
+    return pair_table("| work | probedarts | PyTorch that keeps its memory, better of two | ratio |", rows,
+                      lambda ours, best: f"{best / ours:.1f}")
 
 
 def composed_table(rows):
-    lines = ["| first-order search step | composed | PyTorch, better of two | composed / PyTorch |", "|---|---|---|---|"]
-    for name, result in rows:
-        ours = result["probedarts"]["median"]
-        best = min((result[key]["median"] for key in result if key.startswith("pytorch")), default=None)
-        lines.append(f"| {name} | {ours:.3f} s | " + (f"{best:.3f} s | {ours / best:.2f} |" if best else "- | - |"))
-    return lines
+    return pair_table("| first-order search step | composed | PyTorch, better of two | composed / PyTorch |", rows,
+                      lambda ours, best: f"{ours / best:.2f}")
 
 
 def inference_table(rows):
@@ -257,7 +259,7 @@ def kernel_table(machine):
     return lines
 
 
-def turns(rounds):
+def turns_text(rounds):
     return "one turn" if rounds == 1 else f"{rounds} turns"
 
 
@@ -281,7 +283,7 @@ def renew(bench, tables):
     for table in tables:
         make, measure = TABLES[table]
         lines = make(measure(bench))
-        page = put(page, table, [*lines, "", f"Measured by itself (`--only {table}`) with commit {commit}, {turns(bench.rounds)}."])
+        page = put(page, table, [*lines, "", f"Measured by itself (`--only {table}`) with commit {commit}, {turns_text(bench.rounds)}."])
         print("\n".join(lines))
     PAGE.write_text(page)
 
@@ -312,7 +314,7 @@ def main():
     facts = [
         f"Measured with commit {machine['commit']} on {machine['cpu']}, {machine['threads']} threads, {machine['simd_target']}: "
         f"{machine['fma_gflops']:.0f} GFLOP/s of multiply-adds on registers ({machine['fma_gflops_one_thread']:.0f} on one thread), "
-        f"{machine['bandwidth_gbytes']:.1f} GB/s (triad). Medians of {STEPS * arguments.rounds} steps in {turns(arguments.rounds)}, "
+        f"{machine['bandwidth_gbytes']:.1f} GB/s (triad). Medians of {STEPS * arguments.rounds} steps in {turns_text(arguments.rounds)}, "
         "least and most in brackets.",
         "",
         f"From one thread to two, first row: {one_thread['median']:.3f} s to {two_threads:.3f} s, "

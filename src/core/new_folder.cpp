@@ -46,14 +46,20 @@ std::string draft_prefix(const fs::path& wanted) {
   return fmt::format(".{}.", wanted.filename().string());
 }
 
-/// -1 when another process holds the folder, or it cannot be locked.
-int lock_draft(const fs::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) != 0) {
-    ::close(fd);
-    return -1;
+enum class Held { kByUs, kByAnother, kUnknown };  // kUnknown: a file system without locks
+
+/// Takes a draft's lock, kept in `lock` until that is closed.
+Held hold(const fs::path& draft, int& lock) {
+  const int fd = ::open(draft.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (fd >= 0 && ::flock(fd, LOCK_EX | LOCK_NB) == 0) {
+    lock = fd;
+    return Held::kByUs;
   }
-  return fd;
+  const int reason = errno;
+  if (fd >= 0) {
+    ::close(fd);
+  }
+  return reason == EWOULDBLOCK || reason == ENOENT ? Held::kByAnother : Held::kUnknown;
 }
 
 /// Drafts of the same folder whose processes were killed.
@@ -63,8 +69,8 @@ void remove_left_over(const fs::path& wanted) {
   for (const auto& entry : fs::directory_iterator(wanted.parent_path(), error)) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with(prefix) && name.size() == prefix.size() + kRandom.size()) {
-      const int lock = lock_draft(entry.path());
-      if (lock >= 0) {
+      int lock = -1;
+      if (hold(entry.path(), lock) == Held::kByUs) {
         fs::remove_all(entry.path(), error);  // if it cannot be removed, it is in nobody's way
         ::close(lock);
       }
@@ -85,17 +91,17 @@ NewFolder::NewFolder(fs::path wanted) : wanted_(fs::absolute(without_trailing_sl
     report_file_failure("make the folder", wanted_.parent_path(), error.value());
   }
   remove_left_over(wanted_);
-  while (lock_ < 0) {  // again when another process took the new folder for one left over
+  Held held = Held::kByAnother;
+  while (held == Held::kByAnother) {  // again when one that clears up took it for left over
     std::string name = (wanted_.parent_path() / draft_prefix(wanted_)).string() + kRandom.data();
     if (::mkdtemp(name.data()) == nullptr) {
       report_file_failure("make the folder", wanted_, errno);
     }
     path_ = name;
-    lock_ = lock_draft(path_);
-    if (lock_ >= 0 && !fs::exists(path_, error)) {
+    held = hold(path_, lock_);
+    if (held == Held::kByUs && !fs::exists(path_, error)) {
       ::close(std::exchange(lock_, -1));
-    } else if (lock_ < 0 && fs::exists(path_, error)) {
-      break;  // a file system without locks
+      held = Held::kByAnother;
     }
   }
   const mode_t mask = ::umask(0);  // mkdtemp makes private folders; this one is to be as any other

@@ -25,8 +25,7 @@ class NewFolder {
 
  private:
   std::filesystem::path wanted_, path_;
-  int lock_ =
-      -1;  ///< held as long as this process fills the folder: what nobody holds is left over
+  int lock_ = -1;  ///< of the draft, while this process fills it
   bool published_ = false;
 };
 
