@@ -52,7 +52,7 @@ bench:
 	tools/run_bench.py $(PROGRAM)
 
 ## asan: all tests under the address and undefined-behaviour sanitizers (slow)
-## tsan: the tests of data under the thread sanitizer
+## tsan: the tests of core, kernels and data under the thread sanitizer
 asan:
 	tools/setup.sh build test
 	cmake --preset asan
@@ -63,7 +63,7 @@ tsan:
 	tools/setup.sh build test
 	cmake --preset tsan
 	cmake --build --preset tsan -j $(JOBS)
-	ctest --preset tsan -j $(TEST_JOBS) -L data
+	ctest --preset tsan -j $(TEST_JOBS) -L '^(core|kernels|data)$$'
 
 ## format: lay out all sources with clang-format
 format:

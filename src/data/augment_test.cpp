@@ -39,6 +39,14 @@ TEST(AugmentPatch, EqualsFlipsThenAffine) {
   }
 }
 
+TEST(AugmentPatch, LeavesAPatchThatStaysAsAWholeTurnDoes) {
+  const Image patch = noise_image(kSide, kSide, 4);
+  AugmentationDraw turned;  // goes through the affine map
+  turned.angle_degrees = 360.0;
+  EXPECT_EQ(changed(patch, {}).rgb, patch.rgb);
+  EXPECT_EQ(changed(patch, turned).rgb, patch.rgb);
+}
+
 TEST(AugmentPatch, CropsBeforeItFlips) {
   const Image patch = noise_image(kSide, kSide, 2);
   AugmentationDraw draw;

@@ -42,14 +42,6 @@ std::vector<std::size_t> first_equals(const PatchCache& cache, Split split) {
   return places;
 }
 
-std::size_t count_copies(const std::vector<std::size_t>& first_equal) {
-  std::size_t copies = 0;
-  for (std::size_t i = 0; i < first_equal.size(); ++i) {
-    copies += first_equal[i] == i ? 0 : 1;
-  }
-  return copies;
-}
-
 std::optional<std::string> shared_images_sentence(const Dataset& dataset, const PatchCache& cache) {
   std::map<std::string, std::size_t> learned;
   const std::size_t valid = cache.count(Split::kValid);

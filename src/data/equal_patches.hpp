@@ -19,9 +19,6 @@ std::vector<std::string> cached_names(const Dataset& dataset, const PatchCache& 
 /// before. Cost: one hash of the split's pixels.
 std::vector<std::size_t> first_equals(const PatchCache& cache, Split split);
 
-/// How many patches have the content of an earlier one, by what first_equals says.
-std::size_t count_copies(const std::vector<std::size_t>& first_equal);
-
 /// One sentence about images of the valid split whose content the train split holds too, with their
 /// number and the first pair; nothing where there is none.
 std::optional<std::string> shared_images_sentence(const Dataset& dataset, const PatchCache& cache);

@@ -144,6 +144,15 @@ class Blocks {
   std::vector<std::size_t> before_;
 };
 
+/// How many patches have the content of an earlier one.
+std::size_t count_copies(const std::vector<std::size_t>& first_equal) {
+  std::size_t copies = 0;
+  for (std::size_t i = 0; i < first_equal.size(); ++i) {
+    copies += first_equal[i] == i ? 0 : 1;
+  }
+  return copies;
+}
+
 /// Indices of the train split in a random order, cut into blocks that stay together.
 std::vector<std::vector<std::size_t>> random_blocks(const PatchCache& cache,
                                                     const std::vector<std::size_t>& first_equal,
