@@ -13,21 +13,51 @@
 #include "core/errors.hpp"
 
 namespace probedarts::data {
+
+class BatchPool {
+ public:
+  std::unique_ptr<Batch> take() {
+    const std::lock_guard lock(mutex_);
+    if (free_.empty()) {
+      return std::make_unique<Batch>();
+    }
+    std::unique_ptr<Batch> batch = std::move(free_.back());
+    free_.pop_back();
+    return batch;
+  }
+
+  void give_back(std::unique_ptr<Batch> batch) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(batch));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Batch>> free_;
+};
+
+void BatchReturn::operator()(Batch* batch) const {
+  std::unique_ptr<Batch> owned(batch);
+  if (pool) {
+    pool->give_back(std::move(owned));
+  }
+}
+
 struct BatchQueue::Impl {
   /// A batch, or why there is none.
   struct Made {
-    Batch batch;
+    PooledBatch batch;
     std::exception_ptr error;
   };
 
-  static Made make_one(const Make& make, std::size_t number) {
-    Made made;
+  Made make_one(std::size_t number) const {
+    Made result{{pool->take().release(), {pool}}, nullptr};
     try {
-      made.batch = make(number);
+      make(number, *result.batch);
     } catch (...) {  // crosses to the thread that calls next()
-      made.error = std::current_exception();
+      result.error = std::current_exception();
     }
-    return made;
+    return result;
   }
 
   Impl(Make make_batch, int threads, int depth_batches)
@@ -65,7 +95,7 @@ struct BatchQueue::Impl {
       const std::uint64_t round_then = round;
       ++under_way;
       lock.unlock();
-      Made result = make_one(make, number);
+      Made result = make_one(number);
       lock.lock();
       --under_way;
       if (round == round_then) {
@@ -96,13 +126,13 @@ struct BatchQueue::Impl {
 
   Made take() {
     if (workers.empty()) {
-      return make_one(make, to_serve);
+      return make_one(to_serve);
     }
     std::unique_lock lock(mutex);
     is_made.wait(lock, [this] { return made.count(to_serve) != 0; });
     const auto found = made.find(to_serve);
     if (found->second.error) {
-      return {{}, found->second.error};  // stays, so that it is told again
+      return {nullptr, found->second.error};  // stays, so that it is told again
     }
     Made result = std::move(found->second);
     made.erase(found);
@@ -113,6 +143,7 @@ struct BatchQueue::Impl {
   }
 
   Make make;
+  const std::shared_ptr<BatchPool> pool = std::make_shared<BatchPool>();
   const std::size_t depth;
   std::mutex mutex;
   std::condition_variable may_make, is_made, is_idle;
@@ -134,9 +165,9 @@ void BatchQueue::start(std::size_t first, std::size_t last, Make make) {
   impl_->start(first, last, std::move(make));
 }
 
-std::optional<Batch> BatchQueue::next() {
+PooledBatch BatchQueue::next() {
   if (impl_->to_serve >= impl_->last) {  // only this thread changes the two
-    return std::nullopt;
+    return nullptr;
   }
   const auto begin = std::chrono::steady_clock::now();
   Impl::Made made = impl_->take();

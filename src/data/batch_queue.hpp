@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
-#include <optional>
 
 #include "data/loader.hpp"
 
@@ -13,7 +12,8 @@ namespace probedarts::data {
 /// of number. What comes out depends on `make` alone, not on the number of threads or their timing.
 class BatchQueue {
  public:
-  using Make = std::function<Batch(std::size_t number)>;
+  /// Writes batch `number` over an earlier one: its vectors hold what they held, whatever that was.
+  using Make = std::function<void(std::size_t number, Batch& batch)>;
 
   /// \param make     called from any of the threads, several calls at once
   /// \param threads  0: `next` makes each batch itself   \param depth  batches made ahead, at least
@@ -27,7 +27,7 @@ class BatchQueue {
 
   /// The next batch; nothing after the last or before a start. What `make` threw for it is thrown
   /// again, at every call until the next start.
-  std::optional<Batch> next();
+  PooledBatch next();
 
   double wait_seconds() const;  ///< time spent in `next` since `start`
 

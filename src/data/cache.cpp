@@ -70,20 +70,33 @@ std::string dump(const nlohmann::json& value) {
 
 /// Names count relative to the root, so that a data set keeps its fingerprint when it moves.
 std::string make_fingerprint(const Dataset& dataset, const std::vector<Slot>& slots,
-                             const Files& files, int size_px) {
+                             const Files& files, int size_px, int threads) {
   std::string text = dump({kFormat, size_px, dataset.kind == LabelKind::kMulti, dataset.classes,
                            dataset.cifar_label_bytes});
-  for (const Slot& slot : slots) {
-    const Sample& sample = *slot.sample;
-    text += dump({static_cast<int>(slot.split),
-                  sample.file.lexically_proximate(dataset.root).generic_string(), sample.record,
-                  sample.label, sample.labels, sample.group, files.hashes[slot.file]});
+  std::vector<std::string> parts(slots.size());
+  parallel_in_order(slots.size(), threads, [&](std::size_t i) {
+    const Sample& sample = *slots[i].sample;
+    parts[i] = dump({static_cast<int>(slots[i].split),
+                     sample.file.lexically_proximate(dataset.root).generic_string(), sample.record,
+                     sample.label, sample.labels, sample.group, files.hashes[slots[i].file]});
+  });
+  for (const std::string& part : parts) {
+    text += part;
   }
   return content_hash(text);
 }
 
 std::size_t patch_bytes(int size_px) {
   return 3 * static_cast<std::size_t>(size_px) * static_cast<std::size_t>(size_px);
+}
+
+/// What a cache file's header says of all that follows it.
+std::string hash_of_body(const std::vector<std::string>& patches, std::string_view notes) {
+  std::string all;
+  for (const std::string& hash : patches) {
+    all += hash;
+  }
+  return content_hash(all.append(notes));
 }
 
 std::string make_header(int size_px, std::size_t slots, std::size_t notes_bytes,
@@ -122,13 +135,9 @@ class CacheBuilder {
       file.write(kHeaderBytes + i * bytes, pixels);
     });
     const std::string notes = format_notes();
-    std::string all_hashes;
-    for (const std::string& hash : hashes) {
-      all_hashes += hash;
-    }
     file.write(kHeaderBytes + slots_.size() * bytes, notes);
-    file.write(0, make_header(options_.size_px, slots_.size(), notes.size(),
-                              content_hash(all_hashes + notes)));
+    file.write(
+        0, make_header(options_.size_px, slots_.size(), notes.size(), hash_of_body(hashes, notes)));
     file.publish();
   }
 
@@ -194,12 +203,13 @@ struct CheckedFile {
 };
 
 /// Nothing when the file is absent, truncated, damaged or not of this form.
-std::optional<CheckedFile> open_checked(const std::filesystem::path& path, int size_px,
-                                        std::size_t slots) {
+std::optional<CheckedFile> open_checked(const std::filesystem::path& path,
+                                        const CacheOptions& options, std::size_t slots) {
   std::optional<MappedFile> file = MappedFile::open(path);
   if (!file || file->bytes().size() < kHeaderBytes) {
     return std::nullopt;
   }
+  const int size_px = options.size_px;
   const std::string_view bytes = file->bytes();
   const std::string_view header = bytes.substr(0, kHeaderBytes);
   const std::size_t patch = patch_bytes(size_px);
@@ -208,13 +218,15 @@ std::optional<CheckedFile> open_checked(const std::filesystem::path& path, int s
     return std::nullopt;
   }
   const std::string_view notes = body.substr(slots * patch);
-  std::string all_hashes;
-  for (std::size_t i = 0; i < slots; ++i) {
+  std::vector<std::string> hashes(slots);
+  parallel_in_order(slots, options.threads, [&](std::size_t i) {
     throw_if_interrupted(kStopped);
-    all_hashes += content_hash(body.substr(i * patch, patch));
-  }
-  all_hashes += notes;
-  if (header != make_header(size_px, slots, notes.size(), content_hash(all_hashes))) {
+    const auto pixels = std::make_unique_for_overwrite<char[]>(patch);
+    if (file->read(kHeaderBytes + i * patch, {pixels.get(), patch})) {
+      hashes[i] = content_hash({pixels.get(), patch});
+    }
+  });
+  if (header != make_header(size_px, slots, notes.size(), hash_of_body(hashes, notes))) {
     return std::nullopt;
   }
   CheckedFile checked{std::move(*file), {}};
@@ -264,6 +276,10 @@ struct PatchCache::Impl {
     return of(split)[index];
   }
 
+  std::size_t position(Split split, std::size_t index) const {  ///< of a patch in the file
+    return kHeaderBytes + at(split, index).slot * patch_bytes(size_px);
+  }
+
   /// Everything but the fingerprint.
   static std::unique_ptr<Impl> make(const Dataset& dataset, const std::vector<Slot>& slots,
                                     int size_px, CheckedFile checked) {
@@ -301,13 +317,14 @@ PatchCache PatchCache::open(const Dataset& dataset, const CacheOptions& options)
   ContentIndex index(index_path(dataset, options.folder));
   files.hashes = index.hashes_of(files.paths, options.threads);
   index.save();
-  const std::string fingerprint = make_fingerprint(dataset, slots, files, options.size_px);
+  const std::string fingerprint =
+      make_fingerprint(dataset, slots, files, options.size_px, options.threads);
   const std::filesystem::path path = options.folder / (fingerprint + ".patches");
 
-  std::optional<CheckedFile> checked = open_checked(path, options.size_px, slots.size());
+  std::optional<CheckedFile> checked = open_checked(path, options, slots.size());
   if (!checked) {
     CacheBuilder(dataset, slots, files, options).build(path);
-    checked = open_checked(path, options.size_px, slots.size());
+    checked = open_checked(path, options, slots.size());
     require(checked.has_value(), "a cache file reads back as it was written");
   }
   if (!checked->notes.empty() && !options.skip_unreadable) {
@@ -323,14 +340,15 @@ PatchCache PatchCache::open(const Dataset& dataset, const CacheOptions& options)
 std::optional<PatchCache> PatchCache::find(const Dataset& dataset, const CacheOptions& options) {
   Files files;
   const std::vector<Slot> slots = list_slots(dataset, files);
-  const auto hashes = ContentIndex(index_path(dataset, options.folder)).known_hashes(files.paths);
+  const auto hashes =
+      ContentIndex(index_path(dataset, options.folder)).known_hashes(files.paths, options.threads);
   if (!hashes) {
     return std::nullopt;
   }
   files.hashes = *hashes;
-  const std::string fingerprint = make_fingerprint(dataset, slots, files, options.size_px);
-  auto checked =
-      open_checked(options.folder / (fingerprint + ".patches"), options.size_px, slots.size());
+  const std::string fingerprint =
+      make_fingerprint(dataset, slots, files, options.size_px, options.threads);
+  auto checked = open_checked(options.folder / (fingerprint + ".patches"), options, slots.size());
   if (!checked) {
     return std::nullopt;
   }
@@ -355,8 +373,17 @@ std::size_t PatchCache::place(Split split, std::size_t index) const {
 }
 
 const std::uint8_t* PatchCache::pixels(Split split, std::size_t index) const {
-  const std::size_t at = kHeaderBytes + impl_->at(split, index).slot * patch_bytes(impl_->size_px);
-  return reinterpret_cast<const std::uint8_t*>(impl_->file.bytes().data() + at);
+  return reinterpret_cast<const std::uint8_t*>(impl_->file.bytes().data() +
+                                               impl_->position(split, index));
+}
+
+void PatchCache::read_pixels(Split split, std::size_t index, std::span<std::uint8_t> to) const {
+  require(to.size() == patch_bytes(impl_->size_px), "a patch fills what it is read into");
+  if (!impl_->file.read(impl_->position(split, index),
+                        {reinterpret_cast<char*>(to.data()), to.size()})) {
+    throw UserError(fmt::format("{}: the cache file was cut off while it was read; start again",
+                                impl_->file.path().string()));
+  }
 }
 
 std::int32_t PatchCache::label(Split split, std::size_t index) const {

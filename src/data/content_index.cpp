@@ -1,6 +1,7 @@
 #include "data/content_index.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <sstream>
 #include <utility>
@@ -82,17 +83,19 @@ const ContentIndex::Entry* ContentIndex::known_entry(const std::filesystem::path
 }
 
 std::optional<std::vector<std::string>> ContentIndex::known_hashes(
-    const std::vector<std::filesystem::path>& files) const {
-  std::vector<std::string> hashes;
-  for (const std::filesystem::path& file : files) {
-    const std::optional<FileStamp> stamp = stamp_of(file);
-    const Entry* known = stamp ? known_entry(file, *stamp) : nullptr;
+    const std::vector<std::filesystem::path>& files, int threads) const {
+  std::vector<std::string> hashes(files.size());
+  std::atomic<bool> all_known = true;
+  parallel_in_order(files.size(), threads, [&](std::size_t i) {
+    const std::optional<FileStamp> stamp = all_known ? stamp_of(files[i]) : std::nullopt;
+    const Entry* known = stamp ? known_entry(files[i], *stamp) : nullptr;
     if (known == nullptr) {
-      return std::nullopt;
+      all_known = false;
+    } else {
+      hashes[i] = known->hash;
     }
-    hashes.push_back(known->hash);
-  }
-  return hashes;
+  });
+  return all_known ? std::optional(std::move(hashes)) : std::nullopt;
 }
 
 std::vector<std::string> ContentIndex::hashes_of(const std::vector<std::filesystem::path>& files,

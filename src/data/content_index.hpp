@@ -33,7 +33,7 @@ class ContentIndex {
 
   /// The same without reading a file; nothing unless the index knows every file as it is now.
   std::optional<std::vector<std::string>> known_hashes(
-      const std::vector<std::filesystem::path>& files) const;
+      const std::vector<std::filesystem::path>& files, int threads) const;
 
   /// Writes the index if it learned something. \throws UserError when it cannot be written.
   void save() const;

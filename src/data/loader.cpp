@@ -46,22 +46,25 @@ struct Loader::Impl {
     return order;
   }
 
-  Batch make(const std::vector<std::size_t>& order, std::uint64_t epoch, std::size_t number) const {
+  void make(const std::vector<std::size_t>& order, std::uint64_t epoch, std::size_t number,
+            Batch& batch) const {
     const std::size_t begin = number * options.batch;
     const std::size_t end = std::min(begin + options.batch, order.size());
     const std::size_t side = static_cast<std::size_t>(cache.size_px());
     const std::size_t patch = 3 * side * side;
-    Batch batch;
     batch.count = end - begin;
     batch.size_px = cache.size_px();
     batch.images.resize(batch.count * patch);
+    batch.indices.assign(order.begin() + static_cast<std::ptrdiff_t>(begin),
+                         order.begin() + static_cast<std::ptrdiff_t>(end));
+    batch.labels.clear();
+    batch.targets.clear();
     for (std::size_t i = begin; i < end; ++i) {
       const std::size_t sample = order[i];
       const AugmentationDraw draw = draw_augmentation(options.augmentation, cache.size_px(),
                                                       options.seed, options.stream, epoch, sample);
       augment_patch(cache.pixels(split, sample), cache.size_px(), draw, table,
                     batch.images.data() + (i - begin) * patch);
-      batch.indices.push_back(sample);
       if (cache.kind() == LabelKind::kSingle) {
         batch.labels.push_back(cache.label(split, sample));
       } else {
@@ -69,7 +72,6 @@ struct Loader::Impl {
         batch.targets.insert(batch.targets.end(), labels.begin(), labels.end());
       }
     }
-    return batch;
   }
 
   const PatchCache& cache;
@@ -95,12 +97,13 @@ std::size_t Loader::samples() const {
 }
 
 void Loader::start_epoch(std::uint64_t epoch, std::size_t first) {
-  impl_->queue.start(first, impl_->batches(),
-                     [impl = impl_.get(), epoch, order = impl_->order_of(epoch)](
-                         std::size_t number) { return impl->make(order, epoch, number); });
+  impl_->queue.start(
+      first, impl_->batches(),
+      [impl = impl_.get(), epoch, order = impl_->order_of(epoch)](
+          std::size_t number, Batch& batch) { impl->make(order, epoch, number, batch); });
 }
 
-std::optional<Batch> Loader::next() { return impl_->queue.next(); }
+PooledBatch Loader::next() { return impl_->queue.next(); }
 
 double Loader::wait_seconds() const { return impl_->queue.wait_seconds(); }
 

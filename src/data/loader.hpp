@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <new>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -76,6 +78,9 @@ class PatchCache {
   std::size_t place(Split split, std::size_t index) const;  ///< in the data set's list of the split
   const std::uint8_t* pixels(Split split,
                              std::size_t index) const;  ///< size * size * 3 interleaved
+  /// The same into memory of the caller, which is faster where each patch is looked at once
+  /// (MappedFile::read). \throws UserError for a file that was cut off meanwhile.
+  void read_pixels(Split split, std::size_t index, std::span<std::uint8_t> to) const;
   std::int32_t label(Split split, std::size_t index) const;
   const std::vector<std::uint8_t>& labels(Split split, std::size_t index) const;
   const std::string& group(Split split, std::size_t index) const;
@@ -89,15 +94,41 @@ class PatchCache {
   std::unique_ptr<Impl> impl_;
 };
 
+/// Leaves the new elements of a vector unset, which is for numbers that are written before they are
+/// read.
+template <typename Number>
+struct UnsetAllocator : std::allocator<Number> {
+  UnsetAllocator() = default;
+  template <typename Other>
+  UnsetAllocator(const UnsetAllocator<Other>& /*other*/) {}
+  void construct(Number* at) noexcept { ::new (static_cast<void*>(at)) Number; }
+  void construct(Number* at, const Number& value) noexcept {
+    ::new (static_cast<void*>(at)) Number(value);
+  }
+};
+
 /// One mini-batch in the layout the networks take.
 struct Batch {
-  std::vector<float> images;  ///< [count, height, width, 3] interleaved (channels last), normalised
+  /// [count, height, width, 3] interleaved (channels last), normalised.
+  std::vector<float, UnsetAllocator<float>> images;
   std::vector<std::int64_t> labels;  ///< single: [count]
   std::vector<float> targets;        ///< multi: [count, classes], 0 or 1
   std::vector<std::size_t> indices;  ///< [count] places in the split
   std::size_t count = 0;
   int size_px = 0;
 };
+
+/// Batches whose memory may be filled again. Clearing fresh memory takes a loader longer than
+/// normalising the pixels that go into it.
+class BatchPool;
+
+/// A batch that goes back to its pool, if it has one, when it is dropped. It may outlive its
+/// loader.
+struct BatchReturn {
+  std::shared_ptr<BatchPool> pool;
+  void operator()(Batch* batch) const;
+};
+using PooledBatch = std::unique_ptr<Batch, BatchReturn>;
 
 /// Which samples a loader serves and how.
 struct LoaderOptions {
@@ -132,7 +163,7 @@ class Loader {
 
   /// The next batch of the epoch started; nothing after the last. Rethrows what a prefetching
   /// thread threw.
-  std::optional<Batch> next();
+  PooledBatch next();
 
   double wait_seconds() const;  ///< time `next` has waited for data since start_epoch
 

@@ -42,8 +42,8 @@ LoaderOptions augmenting(int threads) {
 
 std::vector<Batch> rest_of_epoch(Loader& loader) {
   std::vector<Batch> batches;
-  while (std::optional<Batch> batch = loader.next()) {
-    batches.push_back(std::move(*batch));
+  while (PooledBatch batch = loader.next()) {
+    batches.push_back(*batch);  // copied: its memory is filled again
   }
   return batches;
 }
@@ -157,7 +157,7 @@ TEST_F(LoaderTest, GivesPlainPixelsWithoutAugmentation) {
   options.batch = 1;
   Loader loader(cache_, Split::kTrain, {6}, options);
   loader.start_epoch(0);
-  const Batch batch = loader.next().value();
+  const Batch batch = *loader.next();
   const std::uint8_t* pixels = cache_.pixels(Split::kTrain, 6);
   for (std::size_t i = 0; i < batch.images.size(); ++i) {
     ASSERT_EQ(batch.images[i], static_cast<float>(pixels[i]) / 255.0F);
@@ -166,12 +166,12 @@ TEST_F(LoaderTest, GivesPlainPixelsWithoutAugmentation) {
 
 TEST_F(LoaderTest, HasNothingBeforeAStartOrBeyondTheEnd) {
   Loader loader(cache_, Split::kTrain, all_of(19), augmenting(2));
-  EXPECT_FALSE(loader.next().has_value());
+  EXPECT_EQ(loader.next(), nullptr);
   loader.start_epoch(0, 5);
-  EXPECT_FALSE(loader.next().has_value());
+  EXPECT_EQ(loader.next(), nullptr);
   Loader empty(cache_, Split::kTrain, {}, augmenting(1));
   empty.start_epoch(0);
-  EXPECT_FALSE(empty.next().has_value());
+  EXPECT_EQ(empty.next(), nullptr);
 }
 
 TEST_F(LoaderTest, SurvivesAMove) {
@@ -194,52 +194,66 @@ TEST(MultiLabelLoader, ServesOneTargetPerClass) {
   options.shuffle = false;
   Loader loader(cache, Split::kTrain, all_of(4), options);
   loader.start_epoch(0);
-  const Batch batch = loader.next().value();
+  const Batch batch = *loader.next();
   EXPECT_EQ(batch.targets, (std::vector<float>{0, 1, 1, 0, 0, 0, 1, 1}));
   EXPECT_TRUE(batch.labels.empty());
 }
 
 TEST(BatchQueue, HandsOutBatchesInOrder) {
-  BatchQueue queue(
-      [](std::size_t number) {
-        Batch batch;
-        batch.count = number;
-        return batch;
-      },
-      3, 2);
+  BatchQueue queue([](std::size_t number, Batch& batch) { batch.count = number; }, 3, 2);
   queue.start(2, 40);
   for (std::size_t number = 2; number < 40; ++number) {
     ASSERT_EQ(queue.next()->count, number);
   }
-  EXPECT_FALSE(queue.next().has_value());
+  EXPECT_EQ(queue.next(), nullptr);
+}
+
+TEST(BatchQueue, FillsTheMemoryOfDroppedBatchesAgain) {
+  const auto fill = [](std::size_t number, Batch& batch) {
+    batch.images.resize(1000);
+    batch.images[0] = static_cast<float>(number);
+  };
+  PooledBatch outlives;
+  std::vector<const float*> places;
+  {
+    BatchQueue queue(fill, 0, 1);
+    queue.start(0, 5);
+    while (PooledBatch batch = queue.next()) {
+      EXPECT_EQ(batch->images[0], static_cast<float>(places.size()));
+      places.push_back(batch->images.data());
+    }
+    queue.start(7, 8);
+    outlives = queue.next();
+  }
+  EXPECT_EQ(places, std::vector<const float*>(5, places.front()));
+  EXPECT_EQ(outlives->images[0], 7.0F);
 }
 
 TEST(BatchQueue, ThrowsAgainWhatAThreadThrewWhereItBelongs) {
   for (const int threads : {0, 1, 3}) {
     BatchQueue queue(
-        [](std::size_t number) -> Batch {
+        [](std::size_t number, Batch&) {
           if (number == 3) {
             throw UserError("batch 3 is bad");
           }
-          return {};
         },
         threads, 4);
     queue.start(0, 9);
     for (int number = 0; number < 3; ++number) {
-      EXPECT_TRUE(queue.next().has_value());
+      EXPECT_NE(queue.next(), nullptr);
     }
     EXPECT_EQ(sentence_of([&] { queue.next(); }), "batch 3 is bad");
     EXPECT_EQ(sentence_of([&] { queue.next(); }), "batch 3 is bad");
     queue.start(4, 5);
-    EXPECT_TRUE(queue.next().has_value());
-    EXPECT_FALSE(queue.next().has_value());
+    EXPECT_NE(queue.next(), nullptr);
+    EXPECT_EQ(queue.next(), nullptr);
   }
 }
 
 TEST(BatchQueue, StopsWithBatchesUnserved) {
-  BatchQueue queue([](std::size_t) { return Batch{}; }, 2, 3);
+  BatchQueue queue([](std::size_t, Batch&) {}, 2, 3);
   queue.start(0, 1000);
-  EXPECT_TRUE(queue.next().has_value());
+  EXPECT_NE(queue.next(), nullptr);
 }
 
 TEST(SplitHalves, CoverTheTrainSplitOnce) {

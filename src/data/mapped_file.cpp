@@ -37,27 +37,51 @@ std::optional<MappedFile> MappedFile::open(const std::filesystem::path& path) {
   }
   const auto length = static_cast<std::size_t>(info.st_size);
   void* start = ::mmap(nullptr, length, PROT_READ, MAP_SHARED, descriptor, 0);
-  const int error = errno;
-  ::close(descriptor);  // the mapping stays
   if (start == MAP_FAILED) {
+    const int error = errno;
+    ::close(descriptor);
     report_file_failure("map", path, error);
   }
-  return MappedFile(start, length);
+  return MappedFile(path, descriptor, start, length);
 }
 
 MappedFile::~MappedFile() {
   if (start_ != nullptr) {
     ::munmap(const_cast<void*>(start_), length_);
+    ::close(descriptor_);
   }
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
-    : start_(std::exchange(other.start_, nullptr)), length_(std::exchange(other.length_, 0)) {}
+    : path_(std::move(other.path_)),
+      descriptor_(std::exchange(other.descriptor_, -1)),
+      start_(std::exchange(other.start_, nullptr)),
+      length_(std::exchange(other.length_, 0)) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(descriptor_, other.descriptor_);
   std::swap(start_, other.start_);
   std::swap(length_, other.length_);
   return *this;
+}
+
+bool MappedFile::read(std::uint64_t at, std::span<char> to) const {
+  while (!to.empty()) {
+    const ssize_t got = ::pread(descriptor_, to.data(), to.size(), static_cast<off_t>(at));
+    if (got < 0 && errno == EINTR) {
+      continue;
+    }
+    if (got < 0) {
+      report_file_failure("read", path_, errno);
+    }
+    if (got == 0) {
+      return false;
+    }
+    to = to.subspan(static_cast<std::size_t>(got));
+    at += static_cast<std::uint64_t>(got);
+  }
+  return true;
 }
 
 NewFile::NewFile(std::filesystem::path path) : path_(std::move(path)) {

@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string_view>
+#include <utility>
 
 namespace probedarts::data {
 
@@ -18,10 +20,19 @@ class MappedFile {
   MappedFile(MappedFile&& other) noexcept;
   MappedFile& operator=(MappedFile&& other) noexcept;
 
+  const std::filesystem::path& path() const { return path_; }
   std::string_view bytes() const { return {static_cast<const char*>(start_), length_}; }
 
+  /// Copies the bytes from position `at` on, for a reader that looks at them once: the first touch
+  /// of a mapped page costs more than copying it (three times as much on a virtual machine).
+  /// Thread-safe. \returns  false where the file has become shorter. \throws UserError.
+  bool read(std::uint64_t at, std::span<char> to) const;
+
  private:
-  MappedFile(const void* start, std::size_t length) : start_(start), length_(length) {}
+  MappedFile(std::filesystem::path path, int descriptor, const void* start, std::size_t length)
+      : path_(std::move(path)), descriptor_(descriptor), start_(start), length_(length) {}
+  std::filesystem::path path_;
+  int descriptor_ = -1;
   const void* start_ = nullptr;
   std::size_t length_ = 0;
 };

@@ -17,6 +17,8 @@
 namespace probedarts::data {
 namespace {
 
+constexpr std::size_t kNotCached = static_cast<std::size_t>(-1);
+
 std::size_t patch_values(int size_px) {
   return 3 * static_cast<std::size_t>(size_px) * static_cast<std::size_t>(size_px);
 }
@@ -44,12 +46,13 @@ struct SplitStream::Impl {
         options(wanted),
         table(wanted.normalization),
         cache(PatchCache::find(data, cache_options)),
-        patches(samples.size(), nullptr),
-        queue([this](std::size_t number) { return make(number); }, wanted.ahead,
+        split(from),
+        patches(samples.size(), kNotCached),
+        queue([this](std::size_t number, Batch& batch) { make(number, batch); }, wanted.ahead,
               std::max(wanted.ahead, 1) + 1) {
     require(options.batch > 0, "a stream needs a positive batch size");
     for (std::size_t i = 0; cache && i < cache->count(from); ++i) {
-      patches[cache->place(from, i)] = cache->pixels(from, i);
+      patches[cache->place(from, i)] = i;
     }
     for (const Sample& sample : samples) {
       if (sample.record >= 0 && cifar_files.count(sample.file) == 0) {
@@ -68,8 +71,10 @@ struct SplitStream::Impl {
   /// Writes a sample's normalised pixels. \returns whether it could be read.
   bool put(std::size_t place, float* to) const {
     const int side = cache_options.size_px;
-    if (patches[place] != nullptr) {
-      augment_patch(patches[place], side, {}, table, to);
+    if (patches[place] != kNotCached) {
+      std::vector<std::uint8_t> patch(patch_values(side));
+      cache->read_pixels(split, patches[place], patch);
+      augment_patch(patch.data(), side, {}, table, to);
       return true;
     }
     try {
@@ -85,12 +90,13 @@ struct SplitStream::Impl {
   }
 
   /// The readable ones of a stretch of samples.
-  Batch make(std::size_t number) const {
+  void make(std::size_t number, Batch& batch) const {
     const std::size_t first = number * options.batch;
     const std::size_t count = std::min(options.batch, samples.size() - first);
     const std::size_t values = patch_values(cache_options.size_px);
-    Batch batch;
     batch.size_px = cache_options.size_px;
+    batch.count = 0;
+    batch.indices.clear();
     batch.images.resize(count * values);
     std::vector<char> readable(count, 0);
     // Copies from the cache take less time than threads to start.
@@ -109,12 +115,11 @@ struct SplitStream::Impl {
       batch.indices.push_back(first + i);
     }
     batch.images.resize(batch.count * values);
-    return batch;
   }
 
   /// A stretch as it was made; what is missing in it is noted.
-  std::optional<Batch> take() {
-    std::optional<Batch> batch = queue.next();
+  PooledBatch take() {
+    PooledBatch batch = queue.next();
     if (batch) {
       const std::size_t end = std::min(served + options.batch, samples.size());
       auto known = batch->indices.begin();
@@ -129,21 +134,21 @@ struct SplitStream::Impl {
     return batch;
   }
 
-  std::optional<Batch> next() {
-    Batch batch = std::exchange(left, {});
-    while (batch.count < options.batch) {
-      std::optional<Batch> more = take();
+  PooledBatch next() {
+    PooledBatch batch = std::exchange(left, nullptr);
+    while (!batch || batch->count < options.batch) {
+      PooledBatch more = take();
       if (!more) {
         break;
       }
-      if (batch.count == 0) {
-        batch = std::move(*more);
+      if (!batch || batch->count == 0) {
+        batch = std::move(more);
         continue;
       }
-      move_images(*more, std::min(more->count, options.batch - batch.count), batch);
-      left = std::move(*more);
+      move_images(*more, std::min(more->count, options.batch - batch->count), *batch);
+      left = std::move(more);
     }
-    return batch.count == 0 ? std::nullopt : std::optional(std::move(batch));
+    return batch && batch->count > 0 ? std::move(batch) : nullptr;
   }
 
   const Dataset& dataset;
@@ -152,11 +157,12 @@ struct SplitStream::Impl {
   const StreamOptions options;
   const NormalizationTable table;
   const std::optional<PatchCache> cache;
-  std::vector<const std::uint8_t*> patches;  ///< in the cache; null: to be decoded
+  const Split split;
+  std::vector<std::size_t> patches;  ///< places in the cache; kNotCached: to be decoded
   std::map<std::filesystem::path, std::string> cifar_files;
   std::size_t served = 0;  ///< samples looked at
   std::vector<std::size_t> unreadable;
-  Batch left;        ///< of a stretch, beyond the batch it completed
+  PooledBatch left;  ///< of a stretch, beyond the batch it completed
   BatchQueue queue;  // last: its threads use all of the above
 };
 
@@ -166,7 +172,7 @@ SplitStream::SplitStream(const Dataset& dataset, Split split, const CacheOptions
 
 SplitStream::~SplitStream() = default;
 
-std::optional<Batch> SplitStream::next() { return impl_->next(); }
+PooledBatch SplitStream::next() { return impl_->next(); }
 
 const std::vector<std::size_t>& SplitStream::unreadable() const { return impl_->unreadable; }
 

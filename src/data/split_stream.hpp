@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,7 +31,7 @@ class SplitStream {
   /// the data set's list of the split. Unreadable images are left out, and the batches are as if
   /// they had never been listed.
   /// \throws UserError for the first unreadable image, unless skip_unreadable.
-  std::optional<Batch> next();
+  PooledBatch next();
 
   /// Places of the images left out so far.
   const std::vector<std::size_t>& unreadable() const;

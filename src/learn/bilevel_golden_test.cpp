@@ -20,6 +20,7 @@
 #include "core/files.hpp"
 #include "learn/bilevel.hpp"
 #include "learn/probe_network.hpp"
+#include "learn/run_record.hpp"
 #include "nets/stored_tensor.hpp"
 #include "nets/torch_runtime.hpp"
 #include "optim/adas.hpp"
@@ -280,16 +281,6 @@ BilevelOptions options_of(const json& description, int order) {
   return options;
 }
 
-space::EdgeWeights rows_of(const at::Tensor& alpha) {
-  const at::Tensor wide = alpha.to(at::kDouble).contiguous();
-  space::EdgeWeights rows;
-  for (std::int64_t edge = 0; edge < wide.size(0); ++edge) {
-    const double* first = wide[edge].data_ptr<double>();
-    rows.emplace_back(first, first + wide.size(1));
-  }
-  return rows;
-}
-
 void check_forward(const Case& golden, const Comparison& compare, nets::Executor& executor) {
   SearchState state = compare.initial();
   const LabelledBatch batch = compare.batch("train1");
@@ -310,9 +301,10 @@ void check_forward(const Case& golden, const Comparison& compare, nets::Executor
                                             {nets::Mode::kEvaluate, nets::Wanted::kNothing})
                                    .main;
   compare.expect("F.eval_logits", {{"", evaluated}});
+  const at::Tensor& alpha = state.network.alpha;
   const space::Genotype genotype = space::derive_genotype(
-      space::softmax_rows(rows_of(state.network.alpha.select(0, 0))),
-      space::softmax_rows(rows_of(state.network.alpha.select(0, 1))), golden.layout.spec.nodes);
+      edge_weights(alpha, space::CellKind::kNormal), edge_weights(alpha, space::CellKind::kReduce),
+      golden.layout.spec.nodes);
   EXPECT_EQ(space::to_python(genotype),
             golden.facts.at("scalars").at("F.genotype").get<std::string>());
 }

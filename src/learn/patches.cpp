@@ -132,12 +132,12 @@ at::Tensor images_tensor(data::Batch& batch) {
 
 std::optional<OwnedBatch> next_batch(data::Loader& loader, const data::PatchCache& cache,
                                      nets::Precision precision) {
-  std::optional<data::Batch> batch = loader.next();
+  data::PooledBatch batch = loader.next();
   if (!batch) {
     return std::nullopt;
   }
-  OwnedBatch result{std::move(*batch), {}};
-  data::Batch& memory = result.memory;
+  OwnedBatch result{std::move(batch), {}};
+  data::Batch& memory = *result.memory;
   const auto count = static_cast<std::int64_t>(memory.count);
   const auto classes = static_cast<std::int64_t>(cache.classes().size());
   const at::ScalarType type = precision == nets::Precision::kFloat32 ? at::kFloat : at::kDouble;

@@ -58,7 +58,7 @@ Objective objective_of(const data::PatchCache& cache, const std::vector<std::siz
 
 /// A mini-batch with the memory its tensors look into.
 struct OwnedBatch {
-  data::Batch memory;
+  data::PooledBatch memory;
   LabelledBatch tensors;
 };
 
