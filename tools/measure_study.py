@@ -6,6 +6,7 @@
 On an idle machine (a second busy process makes both worthless). Makes synthetic data and a small grid of searches and trainings of --epochs epochs each, carries it out
 with one worker, and prints:
   overhead   time of `study run` with one worker of one thread over that of the same commands one after the other
+  machine    time of the searches one after the other over that of two at a time, without any study: what two workers can gain here
   workers    time with one worker of one thread over that with two workers of one thread each
 How good the estimates of `study plan --measure` are is shown by tests/study/estimates_test.py --times.
 """
@@ -79,6 +80,18 @@ class Bench:
             seconds += self.call([*words, more])[0]
         return seconds
 
+    def searches(self, tasks, out, at_once):
+        """Seconds for the searches alone, `at_once` of them at a time, as fair as can be: all of them alike."""
+        first = next(task for task in tasks if task["kind"] == "search")
+        started = time.monotonic()
+        for batch in range(4 // at_once):
+            running = [subprocess.Popen([self.program, *first["arguments"], "--threads=1", f"--out={out}-{batch}-{k}"], cwd=self.root,
+                                        env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                       for k in range(at_once)]
+            if any(process.wait() != 0 for process in running):
+                sys.exit("a search failed")
+        return time.monotonic() - started
+
     @staticmethod
     def expand(word, chosen):
         for task, genotype in chosen.items():
@@ -100,6 +113,8 @@ def main():
         one = bench.study("one", 1)
         bare = bench.bare(planned["tasks"], "one")
         print(f"overhead: {one:.2f} s with study run, {bare:.2f} s without: {one / bare - 1:+.2%}")
+        alone, together = (bench.searches(planned["tasks"], f"alone-{n}", n) for n in (1, 2))
+        print(f"machine: {alone:.2f} s for four searches, {together:.2f} s two at a time: {alone / together:.2f} times as fast")
         two = bench.study("two", 2)
         print(f"workers: {one:.2f} s with one, {two:.2f} s with two: {one / two:.2f} times as fast")
     return 0

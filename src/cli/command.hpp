@@ -28,4 +28,10 @@ int run_report_command(std::vector<std::string> arguments);
 int run_study_command(std::vector<std::string> arguments);
 int run_data_command(std::vector<std::string> arguments);
 
+/// Reads flags as `search`, `train` and `explain` would, and looks at no file.
+/// \throws UserError  one sentence for a value that is wrong by itself or beside others.
+void check_search_flags(std::vector<std::string> flags);
+void check_train_flags(std::vector<std::string> flags);
+void check_explain_flags(std::vector<std::string> flags);
+
 }  // namespace probedarts::cli

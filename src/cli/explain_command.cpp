@@ -250,7 +250,22 @@ std::optional<int> read_request(std::vector<std::string> arguments, ExplainReque
   return code;
 }
 
+explain::CamMethod method_of(const ExplainRequest& request) {
+  const auto method = explain::cam_method_named(request.method);
+  if (!method) {
+    throw UserError(fmt::format("--method: '{}' is unknown; use gradcam, gradcam++ or hirescam",
+                                request.method));
+  }
+  return *method;
+}
+
 }  // namespace
+
+void check_explain_flags(std::vector<std::string> flags) {
+  ExplainRequest request;
+  read_request(std::move(flags), request);
+  method_of(request);
+}
 
 int run_explain_command(std::vector<std::string> arguments) {
   ExplainRequest request;
@@ -259,12 +274,7 @@ int run_explain_command(std::vector<std::string> arguments) {
   }
   check(request);
   explain::ExplainOptions options;
-  const auto method = explain::cam_method_named(request.method);
-  if (!method) {
-    throw UserError(fmt::format("--method: '{}' is unknown; use gradcam, gradcam++ or hirescam",
-                                request.method));
-  }
-  options.method = *method;
+  options.method = method_of(request);
   options.targets = request.targets;
   options.layers = request.layers;
   options.threads = request.threads;

@@ -46,6 +46,14 @@ void print_result(const learn::SearchResult& result, bool as_json) {
 
 }  // namespace
 
+void check_search_flags(std::vector<std::string> flags) {
+  RunRequest<learn::SearchConfig> request;
+  json machine;
+  flags.emplace_back("--out=none");  // a run needs one, and this is none
+  parse_run(kSearch, std::move(flags), request, machine);
+  learn::validate(request.config);
+}
+
 int run_search_command(std::vector<std::string> arguments) {
   RunRequest<learn::SearchConfig> request;
   json machine;

@@ -12,6 +12,7 @@
 #include "cli/command.hpp"
 #include "cli/flags.hpp"
 #include "cli/genotype_source.hpp"
+#include "cli/study_checks.hpp"
 #include "cli/study_progress.hpp"
 #include "core/errors.hpp"
 #include "core/files.hpp"
@@ -275,6 +276,7 @@ int plan_study(StudyRequest& request) {
   const Opened opened = open_study(request, "plan");
   study::require_data(opened.study, request.source, opened.folder.data_root);
   const study::Plan plan = study::make_plan(opened.study);
+  check_flags(plan, request.source);
   const study::Progress progress = progress_of(plan, opened.folder);
   std::vector<study::Measurement> measured = study::read_measurements(opened.folder);
   if (request.measure) {
@@ -350,6 +352,7 @@ int run_it(StudyRequest& request) {
   }
   study::require_data(opened.study, request.source, opened.folder.data_root);
   const study::Plan plan = study::make_plan(opened.study);
+  check_flags(plan, request.source);
   const bool fresh = !fs::exists(opened.folder.study_toml());
   if (fresh && holds_something_else(opened.folder.path)) {
     throw UserError(

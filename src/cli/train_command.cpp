@@ -103,7 +103,29 @@ int print_single(const learn::TrainResult& result, bool as_json) {
   return 0;
 }
 
+/// Reads the cell that was named, and gives it the depth of the preset.
+void settle_network(RunRequest<learn::TrainConfig>& request) {
+  learn::TrainConfig& config = request.config;
+  if (!config.network.empty()) {
+    refuse_idle_cell_flags(config, request.given);
+  }
+  resolve_genotype(config);
+  if (config.preset == "cifar" && !raw_value(request.given, "--cells")) {
+    const space::NetworkSpec spec = learn::describe_network(config, 2, false).spec;
+    config.cells = spec.genotype ? learn::cifar_cells(spec.genotype->nodes()) : config.cells;
+  }
+}
+
 }  // namespace
+
+void check_train_flags(std::vector<std::string> flags) {
+  RunRequest<learn::TrainConfig> request;
+  json machine;
+  flags.emplace_back("--out=none");  // a run needs one, and this is none
+  parse_run(kTrain, std::move(flags), request, machine);
+  settle_network(request);
+  learn::validate(request.config);
+}
 
 int run_train_command(std::vector<std::string> arguments) {
   RunRequest<learn::TrainConfig> request;
@@ -118,15 +140,8 @@ int run_train_command(std::vector<std::string> arguments) {
                                request.as_json)
                : print_single(learn::resume_training(request.resume, machine), request.as_json);
   }
-  learn::TrainConfig& config = request.config;
-  if (!config.network.empty()) {
-    refuse_idle_cell_flags(config, request.given);
-  }
-  resolve_genotype(config);
-  if (config.preset == "cifar" && !raw_value(request.given, "--cells")) {
-    const space::NetworkSpec spec = learn::describe_network(config, 2, false).spec;
-    config.cells = spec.genotype ? learn::cifar_cells(spec.genotype->nodes()) : config.cells;
-  }
+  settle_network(request);
+  const learn::TrainConfig& config = request.config;
   const auto if_exists =
       request.force ? RunFolder::IfExists::kReplace : RunFolder::IfExists::kRefuse;
   return config.runs > 1

@@ -407,6 +407,11 @@ std::vector<Comparison> compare_rows(const std::vector<ScoredRow>& rows,
       used.test = c.test == TestKind::kStudent ? PairedTest::kStudent : PairedTest::kSignFlip;
       const auto needed_for = c.test == TestKind::kPermutation ? runs_needed_of_each : runs_needed;
       c.needed = needed_for(c.difference.mean, *c.difference.sd, level, used);
+      if (c.needed) {  // the power is a guess; that those there were did not do is none
+        const std::size_t seen =
+            c.test == TestKind::kPermutation ? std::max(c.first_runs, c.second_runs) : c.pairs;
+        c.needed = std::max(*c.needed, static_cast<int>(seen) + 1);
+      }
     }
     c.sentence = sentence_of(c, all.size());
   }

@@ -131,6 +131,15 @@ TEST(CompareRows, SaysHowManyRunsWouldBeNeeded) {
             "needed at the difference and spread seen.");
 }
 
+TEST(CompareRows, NeverCallsSoManyRunsEnoughAsThereWere) {
+  // Sign-flip p = 2 / 32 for five alike and one opposite, however large the effect.
+  const std::vector<ScoredRow> rows = {{"A", kSeeds, {0.6, 0.6, 0.6, 0.6, 0.6, 0.499}},
+                                       {"B", kSeeds, {0.5, 0.5, 0.5, 0.5, 0.5, 0.5}}};
+  const Comparison c = compare_rows(rows, {{0, 1}}, {})[0];
+  EXPECT_EQ(c.verdict, Verdict::kNotDistinguishable);
+  EXPECT_EQ(c.needed, 7);
+}
+
 TEST(CompareRows, FallsBackToSignsWhereStudentHasNoSpread) {
   const std::vector<ScoredRow> rows = {{"A", {1, 2, 3}, {0.5, 0.625, 0.75}},
                                        {"B", {1, 2, 3}, {0.375, 0.5, 0.625}}};

@@ -103,17 +103,35 @@ std::string key_of(std::vector<std::string> arguments) {
 
 std::string key_of_explanation(const Task& task) { return "explain " + task.id; }
 
-/// The seconds of each epoch, as epochs.jsonl tells them.
-std::vector<double> epoch_seconds(const fs::path& run) {
-  std::vector<double> seconds;
+/// An epoch as epochs.jsonl tells it.
+struct EpochSeconds {
+  double total = 0.0;
+  double probes = 0.0;  ///< of what --probe asks for; within the total
+};
+
+std::vector<EpochSeconds> epoch_seconds(const fs::path& run) {
+  std::vector<EpochSeconds> epochs;
   const std::string text = read_file(run / "epochs.jsonl");
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
-    const json line = json::parse(text.substr(at, end - at));
-    seconds.push_back(line.at("seconds").at("total").get<double>());
+    const json seconds = json::parse(text.substr(at, end - at)).at("seconds");
+    epochs.push_back({seconds.at("total").get<double>(), 0.0});
+    for (const char* probe : {"eigenvalue", "gap", "alignment"}) {
+      epochs.back().probes += seconds.value(probe, 0.0);
+    }
     at = end + 1;
   }
-  return seconds;
+  return epochs;
+}
+
+/// In how many of its epochs a task measures what --probe asks for: every K-th and the last.
+int probed_epochs(const Task& task) {
+  const std::string text = value_of(task.arguments, "--probe-every=").value_or("1");
+  int every = 1;
+  std::from_chars(text.data(), text.data() + text.size(), every);
+  every = std::max(every, 1);
+  const int due = (task.epochs + every - 1) / every;
+  return due + (task.epochs > 0 && (task.epochs - 1) % every != 0 ? 1 : 0);
 }
 
 class Measurer {
@@ -160,11 +178,16 @@ class Measurer {
     }
     options_.say(fmt::format("measuring two epochs: {}", task.label));
     const Cost whole = time(arguments, 2, base_ / key);
-    const std::vector<double> seconds = epoch_seconds(base_ / key);
-    require(seconds.size() == 2, "a measurement has two epochs");
-    measured_[key] = {key,          std::max(0.0, whole.seconds - seconds[0] - seconds[1]),
-                      seconds[1],   whole.memory_mib,
-                      std::nullopt, whole.processor_seconds / whole.seconds};
+    const std::vector<EpochSeconds> epochs = epoch_seconds(base_ / key);
+    require(epochs.size() == 2, "a measurement has two epochs");
+    Measurement one;
+    one.key = key;
+    one.start_seconds = std::max(0.0, whole.seconds - epochs[0].total - epochs[1].total);
+    one.epoch_seconds = epochs[1].total - epochs[1].probes;
+    one.probe_seconds = epochs[1].probes;
+    one.memory_mib = whole.memory_mib;
+    one.busy = whole.processor_seconds / whole.seconds;
+    measured_[key] = one;
   }
 
   void measure_test(const Task& task, const std::string& key) {
@@ -192,9 +215,12 @@ class Measurer {
     options_.say("measuring: " + task.label);
     const Cost cost = run(arguments);
     const std::string key = key_of_explanation(task);
-    measured_[key] = {key,          cost.seconds,
-                      0.0,          cost.memory_mib,
-                      std::nullopt, cost.processor_seconds / cost.seconds};
+    Measurement one;
+    one.key = key;
+    one.start_seconds = cost.seconds;
+    one.memory_mib = cost.memory_mib;
+    one.busy = cost.processor_seconds / cost.seconds;
+    measured_[key] = one;
   }
 
   Cost time(std::vector<std::string> arguments, int epochs, const fs::path& out) {
@@ -240,6 +266,7 @@ json to_json(const Measurement& one) {
   json stored = {{"key", one.key},
                  {"start_seconds", one.start_seconds},
                  {"epoch_seconds", one.epoch_seconds},
+                 {"probe_seconds", one.probe_seconds},
                  {"memory_mib", one.memory_mib},
                  {"busy", one.busy}};
   if (one.test) {
@@ -287,7 +314,8 @@ std::optional<Cost> from_measurements(const Plan& plan, const Task& task,
     } else if (test) {
       costs.push_back(one->test);
     } else {
-      const double seconds = one->start_seconds + task.epochs * one->epoch_seconds;
+      const double seconds = one->start_seconds + task.epochs * one->epoch_seconds +
+                             probed_epochs(task) * one->probe_seconds;
       costs.push_back(Cost{seconds, one->memory_mib, seconds * one->busy});
     }
   }
@@ -324,12 +352,13 @@ std::vector<Measurement> read_measurements(const StudyFolder& folder) {
   std::vector<Measurement> measured;
   try {
     for (const json& stored : json::parse(read_file(folder.measure_json()))) {
-      Measurement one{stored.at("key").get<std::string>(),
-                      stored.at("start_seconds").get<double>(),
-                      stored.at("epoch_seconds").get<double>(),
-                      stored.at("memory_mib").get<double>(),
-                      std::nullopt,
-                      stored.value("busy", 0.0)};
+      Measurement one;
+      one.key = stored.at("key").get<std::string>();
+      one.start_seconds = stored.at("start_seconds").get<double>();
+      one.epoch_seconds = stored.at("epoch_seconds").get<double>();
+      one.probe_seconds = stored.value("probe_seconds", 0.0);
+      one.memory_mib = stored.at("memory_mib").get<double>();
+      one.busy = stored.value("busy", 0.0);
       if (stored.contains("test")) {
         one.test = Cost{stored.at("test").at("seconds").get<double>(),
                         stored.at("test").at("memory_mib").get<double>(),

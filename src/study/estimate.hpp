@@ -24,7 +24,8 @@ std::string cost_key(const Task& task);
 struct Measurement {
   std::string key;
   double start_seconds = 0.0;  ///< before and after the epochs
-  double epoch_seconds = 0.0;
+  double epoch_seconds = 0.0;  ///< without what --probe asks for
+  double probe_seconds = 0.0;  ///< of that, each time it is due
   double memory_mib = 0.0;
   std::optional<Cost> test = {};  ///< of a training: of its test
   double busy = 0.0;  ///< processor time over time by the clock: threads, less what others took

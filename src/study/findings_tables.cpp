@@ -17,23 +17,32 @@ std::string verdict_text(Verdict verdict) {
                                       : "not distinguishable";
 }
 
+std::string test_text(TestKind test) {
+  return test == TestKind::kPermutation ? "permutation"
+         : test == TestKind::kStudent   ? "student"
+                                        : "sign-flip";
+}
+
 void add_comparisons(TextTable& table, const std::string& measure, const char* over,
                      const std::vector<Comparison>& comparisons) {
   for (const Comparison& c : comparisons) {
-    table.lines.push_back({measure, over, c.first, c.second, std::to_string(c.pairs),
-                           number(c.difference.mean), c.interval ? number(c.interval->low) : "",
-                           c.interval ? number(c.interval->high) : "", number(c.p),
-                           number(c.corrected_p), verdict_text(c.verdict),
-                           c.needed ? std::to_string(*c.needed) : ""});
+    const bool paired = c.test != TestKind::kPermutation;
+    table.lines.push_back(
+        {measure, over, c.first, c.second, test_text(c.test), paired ? std::to_string(c.pairs) : "",
+         paired ? "" : std::to_string(c.first_runs), paired ? "" : std::to_string(c.second_runs),
+         number(c.difference.mean), c.interval ? number(c.interval->low) : "",
+         c.interval ? number(c.interval->high) : "", number(c.p), number(c.corrected_p),
+         verdict_text(c.verdict), c.needed ? std::to_string(*c.needed) : ""});
   }
 }
 
 }  // namespace
 
 TextTable comparison_table(const Findings& findings) {
-  TextTable table{{"measure", "over", "first", "second", "pairs", "difference", "low", "high", "p",
-                   "corrected p", "verdict", "needed"},
-                  {}};
+  TextTable table{
+      {"measure", "over", "first", "second", "test", "pairs", "first runs", "second runs",
+       "difference", "low", "high", "p", "corrected p", "verdict", "needed"},
+      {}};
   for (std::size_t m = 0; m < findings.measures.size(); ++m) {
     const std::string& measure = findings.measures[m].name;
     add_comparisons(table, measure, "runs", findings.comparisons[m]);
@@ -43,14 +52,17 @@ TextTable comparison_table(const Findings& findings) {
 }
 
 TextTable correlation_table(const Findings& findings) {
-  TextTable table{{"from", "to", "cells", "strata", "tau-b", "low", "high", "rho", "p"}, {}};
+  TextTable table{{"from", "to", "within", "cells", "strata", "tau-b", "low", "high", "rho", "p"},
+                  {}};
   for (const Prediction& prediction : findings.predictions) {
     const RankCorrelation& found = prediction.found;
     const auto& interval = found.tau_interval;
-    table.lines.push_back(
-        {prediction.from, prediction.to, std::to_string(found.points), std::to_string(found.strata),
-         number(found.tau), interval ? number(interval->low) : "",
-         interval ? number(interval->high) : "", number(found.rho), number(found.p)});
+    table.lines.push_back({prediction.from, prediction.to,
+                           prediction.within == Within::kSetting ? "setting" : "data set and size",
+                           std::to_string(found.points), std::to_string(found.strata),
+                           number(found.tau), interval ? number(interval->low) : "",
+                           interval ? number(interval->high) : "", number(found.rho),
+                           number(found.p)});
   }
   return table;
 }

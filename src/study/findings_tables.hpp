@@ -11,12 +11,13 @@
 namespace probedarts::study {
 
 /// Every comparison, also those that pages leave out: measure, over runs or test images, both rows,
-/// pairs, difference of means with both ends of its 95 % interval, p, p after correction, verdict,
-/// and how many pairs would be needed where it is not distinguishable and that can be told.
+/// test, pairs (or, of rows that nothing pairs, runs of both), difference of means with both ends
+/// of its 95 % interval, p, p after correction, verdict, and how many pairs would be needed where
+/// it is not distinguishable and that can be told.
 TextTable comparison_table(const Findings& findings);
 
-/// Every rank correlation: from, to, cells, strata they were compared within, Kendall's tau-b with
-/// both ends of its interval, Spearman's rho, p.
+/// Every rank correlation: from, to, what cells were compared within, cells, strata, Kendall's
+/// tau-b with both ends of its interval, Spearman's rho, p.
 TextTable correlation_table(const Findings& findings);
 
 /// What the probes said at the end of the searches: row, probe, searches, mean, sd.

@@ -19,7 +19,9 @@ Findings sample() {
   Comparison open;
   open.first = "N=2";
   open.second = "N_4";
-  open.pairs = 1;
+  open.test = TestKind::kPermutation;
+  open.first_runs = 4;
+  open.second_runs = 8;
   open.needed = 12;
   Findings findings;
   findings.measures.push_back({"test accuracy", {}, {}, {}});
@@ -30,23 +32,26 @@ Findings sample() {
   findings.probes = {{{0.25, no, no, no, 0.5}, {0.75, no, no, no, 0.5}}, {}};
   findings.predictions.push_back(
       {"search validation accuracy", "quick validation accuracy", {12, 2, 0.5, 0.625, {}, 0.125}});
-  findings.predictions.push_back({"a", "b", {2, 1, {}, {}, {}, {}}});
+  findings.predictions.push_back({"a", "b", {2, 1, {}, {}, {}, {}}, Within::kSetting});
   return findings;
 }
 
 TEST(ComparisonTable, HasEveryComparisonOverRunsAndOverImages) {
   EXPECT_EQ(render(comparison_table(sample()), TableFormat::kCsv),
-            "measure,over,first,second,pairs,difference,low,high,p,corrected p,verdict,needed\n"
-            "test accuracy,runs,N=2,\"N=3, \"\"big\"\"\",8,0.03,0.01,0.05,0.0078125,0.015625,better"
-            ",\n"
-            "test accuracy,test images,N=2,N_4,1,0,,,1,1,not distinguishable,12\n");
+            "measure,over,first,second,test,pairs,first runs,second runs,difference,low,high,p,"
+            "corrected p,verdict,needed\n"
+            "test accuracy,runs,N=2,\"N=3, \"\"big\"\"\",sign-flip,8,,,0.03,0.01,0.05,0.0078125,"
+            "0.015625,better,\n"
+            "test accuracy,test images,N=2,N_4,permutation,,4,8,0,,,1,1,not distinguishable,12\n");
 }
 
 TEST(CorrelationTable, LeavesEmptyWhatThereIsNot) {
-  EXPECT_EQ(render(correlation_table(sample()), TableFormat::kCsv),
-            "from,to,cells,strata,tau-b,low,high,rho,p\n"
-            "search validation accuracy,quick validation accuracy,12,2,0.5,,,0.625,0.125\n"
-            "a,b,2,1,,,,,\n");
+  EXPECT_EQ(
+      render(correlation_table(sample()), TableFormat::kCsv),
+      "from,to,within,cells,strata,tau-b,low,high,rho,p\n"
+      "search validation accuracy,quick validation accuracy,data set and size,12,2,0.5,,,0.625,"
+      "0.125\n"
+      "a,b,setting,2,1,,,,,\n");
 }
 
 TEST(ProbeTable, HasWhatSearchesRecorded) {

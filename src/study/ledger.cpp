@@ -34,6 +34,23 @@ std::string host_name() {
   return ::gethostname(name, sizeof(name) - 1) == 0 ? name : "unknown";
 }
 
+/// The running kernel and its view of processes: machines, containers and boots that share a host's
+/// name differ in it, and process numbers mean the same only within one.
+std::string process_space() {
+  std::string boot;
+  try {
+    boot = read_file("/proc/sys/kernel/random/boot_id");
+  } catch (const UserError&) {
+    boot = "unknown";
+  }
+  struct stat space {};
+  ::stat("/proc/self/ns/pid", &space);
+  return fmt::format("{}-{}", boot.substr(0, boot.find('\n')), space.st_ino);
+}
+
+/// Of files of this process alone.
+std::string own_name() { return fmt::format("{}.{}.{}", host_name(), process_space(), ::getpid()); }
+
 /// When a process started, in ticks since boot: field 22 of /proc/PID/stat. A process number alone
 /// is given again; with this it is unique until the next boot. Empty when there is no such process.
 std::string process_start(long pid) {
@@ -75,7 +92,7 @@ int latest_generation(const fs::path& stem) {
 /// Age by the clock of the folder's file system, which all machines share: against a file touched
 /// now. Nothing when the file is gone.
 std::optional<double> age_seconds(const fs::path& path) {
-  const fs::path now = path.parent_path() / fmt::format(".now.{}.{}", host_name(), ::getpid());
+  const fs::path now = path.parent_path() / (".now." + own_name());
   const int file = ::open(now.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
   if (file < 0) {
     report_file_failure("write", now, errno);
@@ -112,7 +129,8 @@ json read_claim(const fs::path& path) {
 
 bool is_stale(const fs::path& path, double stale_seconds) {
   const json claim = read_claim(path);
-  if (claim.is_object() && claim["host"] == host_name()) {
+  if (claim.is_object() && claim["host"] == host_name() &&
+      claim.value("space", "") == process_space()) {
     return process_start(claim["pid"].get<long>()) != claim["start"].get<std::string>();
   }
   const auto age = age_seconds(path);
@@ -122,9 +140,11 @@ bool is_stale(const fs::path& path, double stale_seconds) {
 /// Creates the claim file with its content in one step: written under another name, then linked,
 /// which fails when the claim exists. \returns the content, or nothing then.
 std::optional<std::string> create_claim(const fs::path& path) {
-  const json content = {
-      {"host", host_name()}, {"pid", ::getpid()}, {"start", process_start(::getpid())}};
-  const fs::path draft = path.parent_path() / fmt::format(".draft.{}.{}", host_name(), ::getpid());
+  const json content = {{"host", host_name()},
+                        {"space", process_space()},
+                        {"pid", ::getpid()},
+                        {"start", process_start(::getpid())}};
+  const fs::path draft = path.parent_path() / (".draft." + own_name());
   const std::string text = content.dump() + "\n";
   const int file = ::open(draft.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
   if (file < 0) {
@@ -228,8 +248,8 @@ void Ledger::clean() const {
   std::set<std::string> names;
   for (const auto& entry : fs::directory_iterator(folder_ / "claims")) {
     const std::string name = entry.path().filename().string();
-    if (name.starts_with('.')) {  // a draft, ".draft.HOST.PID"
-      const std::string ours = fmt::format(".{}.", host_name());
+    if (name.starts_with('.')) {  // a draft, ".draft.HOST.SPACE.PID"
+      const std::string ours = fmt::format(".{}.{}.", host_name(), process_space());
       const std::size_t host = name.find(ours);
       if (host != std::string::npos &&
           process_start(std::atol(name.c_str() + host + ours.size())).empty()) {
@@ -259,6 +279,9 @@ std::optional<Record> Ledger::record(const std::string& id) const {
     record.memory_mib = stored.at("memory_mib").get<double>();
     record.result = stored.at("result").dump();
     record.processor_seconds = stored.value("processor_seconds", 0.0);
+    if (record.done && !stored.at("result").is_object()) {
+      throw json::other_error::create(501, "no result", nullptr);
+    }
     return record;
   } catch (const json::exception&) {
     throw UserError(

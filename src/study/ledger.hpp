@@ -50,7 +50,8 @@ struct Record {
 class Ledger {
  public:
   /// Makes the folder. \param stale_seconds  after so long without renewal the claim of another
-  /// machine counts as left behind; that of a dead process on this one does at once.
+  /// machine, container or boot counts as left behind; that of a dead process on this one does at
+  /// once.
   /// \throws UserError when it cannot be made.
   Ledger(std::filesystem::path folder, double stale_seconds);
 

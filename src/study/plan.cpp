@@ -17,9 +17,6 @@
 namespace probedarts::study {
 namespace {
 
-/// The same for all random cells of one size, wherever they appear.
-constexpr std::uint64_t kRandomCellSeed = 1;
-
 /// What networks of the zoo have of their own.
 const std::set<std::string, std::less<>> kFlagsOfCells = {"cells", "channels", "stem",
                                                           "auxiliary-weight", "executor"};
@@ -186,6 +183,7 @@ class Planner {
         add_fixed(point, network, {"network", network, {}});
       }
     }
+    require_own_names();
     if (const PhaseSettings* explain = study_.phase(Phase::kExplain)) {
       add_explanations(*explain);
     }
@@ -193,6 +191,17 @@ class Planner {
   }
 
  private:
+  void require_own_names() const {
+    std::set<std::string> names;
+    for (const Row& row : plan_.rows) {
+      if (!names.insert(row.name).second) {
+        throw UserError(fmt::format(
+            "study: two rows would be called '{}'; give the cell in [rows] another name",
+            row.name));
+      }
+    }
+  }
+
   /// Settings that differ in what matters to a network that was not searched (data, cells, size,
   /// flags of trainings) and, if given, one field more.
   std::vector<GridPoint> unlike_points(std::string GridPoint::*field) const {
@@ -488,7 +497,7 @@ class Planner {
     const std::uint64_t largest = *std::max_element(seeds.begin(), seeds.end());
     for (int k = 0; k < study_.random_cells; ++k) {
       const int nodes = std::stoi(point.nodes);  // checked with the file
-      networks.push_back({"genotype", random_cell(nodes, k), {}});
+      networks.push_back({"genotype", random_cell(nodes, k, study_.random_seed), {}});
       if (static_cast<std::size_t>(k) >= seeds.size()) {
         seeds.push_back(largest + 1 + static_cast<std::uint64_t>(k) - study_.seeds.size());
       }
@@ -534,8 +543,8 @@ std::string_view name_of(TaskKind kind) {
   return kNames[static_cast<std::size_t>(kind)];
 }
 
-std::string random_cell(int nodes, int k) {
-  Stream stream(kRandomCellSeed, "random cell", static_cast<std::uint64_t>(nodes),
+std::string random_cell(int nodes, int k, std::uint64_t seed) {
+  Stream stream(seed, "random cell", static_cast<std::uint64_t>(nodes),
                 static_cast<std::uint64_t>(k));
   return space::to_python(space::random_genotype(nodes, stream));
 }

@@ -58,11 +58,12 @@ struct Plan {
 };
 
 /// Lays out all tasks of a study. A pure function of it.
-/// \throws UserError when [explain] names a row that the study does not have.
+/// \throws UserError when [explain] names a row that the study does not have, or two rows would have
+/// one name.
 Plan make_plan(const Study& study);
 
-/// The k-th random cell of a size, as text: the same wherever it appears.
-std::string random_cell(int nodes, int k);
+/// The k-th random cell of a size, as text: for one seed the same wherever it appears.
+std::string random_cell(int nodes, int k, std::uint64_t seed = kRandomSeed);
 
 /// "search", "train", "evaluate", "select" or "explain".
 std::string_view name_of(TaskKind kind);

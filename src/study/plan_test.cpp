@@ -254,6 +254,31 @@ TEST(Plan, TrainsCellsThatAreGivenAsTextOrFile) {
   EXPECT_THAT(trains(2), ::testing::Contains("--genotype=text of Genotype(x)"));
 }
 
+TEST(Plan, RefusesTwoRowsOfOneName) {
+  EXPECT_EQ(probedarts::testing::sentence_of([] {
+              plan_of(
+                  "phases = [\"final\"]\n[grid]\ndata = \"d\"\n[rows]\nnetworks = "
+                  "\"resnet18\"\ngenotypes = [{name = \"resnet18\", genotype = "
+                  "\"DARTS_ADP_N2\"}]\n");
+            }),
+            "study: two rows would be called 'resnet18'; give the cell in [rows] another name");
+}
+
+TEST(Plan, DrawsOtherRandomCellsWithAnotherSeed) {
+  const std::string text =
+      "phases = [\"quick\"]\nseeds = [1]\n[grid]\ndata = \"d\"\nnodes = 3\n[rows]\nrandom = 2\n";
+  const Plan usual = plan_of(text);
+  const Plan other = plan_of(text + "random-seed = 7\n");
+  for (std::size_t k = 0; k < 2; ++k) {
+    const int number = static_cast<int>(k);
+    EXPECT_THAT(usual.tasks[usual.rows[0].quicks[k]].arguments,
+                ::testing::Contains("--genotype=" + random_cell(3, number)));
+    EXPECT_THAT(other.tasks[other.rows[0].quicks[k]].arguments,
+                ::testing::Contains("--genotype=" + random_cell(3, number, 7)));
+    EXPECT_NE(random_cell(3, number), random_cell(3, number, 7));
+  }
+}
+
 TEST(Plan, RefusesToExplainARowThatItDoesNotHave) {
   EXPECT_EQ(probedarts::testing::sentence_of([] { plan_of(kExplained + "rows = \"resnet\"\n"); }),
             "study: row 'resnet' in [explain] is unknown; use some of DARTS_ADP_N2, resnet18");

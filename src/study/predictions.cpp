@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <set>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -97,24 +98,42 @@ class Predictor {
   }
 
  private:
-  /// Cells of one data set and image size have one number.
-  std::size_t stratum_of(const FollowedCell& cell) {
+  /// Cells that may be compared have one number.
+  std::size_t stratum_of(const FollowedCell& cell, Within within) {
+    if (within == Within::kSetting) {
+      return cell.row;
+    }
     const GridPoint& point = plan_.rows[cell.row].point;
     return strata_.try_emplace({point.data, point.size}, strata_.size()).first->second;
   }
 
   void add(const std::string& from, const std::string& to, const auto& x_of, const auto& y_of) {
-    std::vector<RankPoint> points;
+    std::vector<RankPoint> pooled, apart;
+    std::map<std::size_t, std::set<std::size_t>> rows_of_stratum;
     for (const FollowedCell& cell : cells_) {
       const std::optional<double> x = x_of(cell);
       const std::optional<double> y = y_of(cell);
       if (x && y) {
-        points.push_back({*x, *y, stratum_of(cell)});
+        pooled.push_back({*x, *y, stratum_of(cell, Within::kDataSet)});
+        apart.push_back({*x, *y, stratum_of(cell, Within::kSetting)});
+        rows_of_stratum[pooled.back().stratum].insert(cell.row);
       }
     }
-    const RankCorrelation found = correlate_ranks(points, kSeed);
-    if (found.points > 0) {
-      all_.push_back({from, to, found});
+    Prediction all{from, to, correlate_ranks(pooled, kSeed), Within::kDataSet, false};
+    if (all.found.points == 0) {
+      return;
+    }
+    const RankCorrelation within = correlate_ranks(apart, kSeed);
+    const bool several = std::any_of(rows_of_stratum.begin(), rows_of_stratum.end(),
+                                     [](const auto& rows) { return rows.second.size() > 1; });
+    all.pooled = several && within.points > 0;  // without points each setting has a single cell
+    if (all.pooled) {
+      all.found.tau_interval.reset();
+      all.found.p.reset();
+    }
+    all_.push_back(all);
+    if (all.pooled) {
+      all_.push_back({from, to, within, Within::kSetting, false});
     }
   }
 
@@ -135,7 +154,11 @@ std::string sentence_of(const Prediction& prediction) {
   const RankCorrelation& found = prediction.found;
   const std::string what = fmt::format(
       "{} and {}, {} cells{}: ", prediction.from, prediction.to, found.points,
-      found.strata > 1 ? fmt::format(" within {} data sets or image sizes", found.strata) : "");
+      found.strata > 1 || prediction.within == Within::kSetting
+          ? fmt::format(
+                " within {} {}", found.strata,
+                prediction.within == Within::kSetting ? "settings" : "data sets or image sizes")
+          : "");
   if (!found.tau) {
     return what + "no rank correlation, since one side is constant.";
   }
@@ -143,8 +166,12 @@ std::string sentence_of(const Prediction& prediction) {
                                    ? fmt::format(" (95 % interval {:.2f} to {:.2f})",
                                                  found.tau_interval->low, found.tau_interval->high)
                                    : "";
-  return what + fmt::format("Kendall's tau-b {:.2f}{}, Spearman's rho {:.2f}, p = {:.3g}.",
-                            *found.tau, interval, *found.rho, *found.p);
+  const std::string p =
+      prediction.pooled
+          ? "; of several settings together, whose cells are alike, so neither interval nor p"
+          : fmt::format(", p = {:.3g}", *found.p);
+  return what + fmt::format("Kendall's tau-b {:.2f}{}, Spearman's rho {:.2f}{}.", *found.tau,
+                            interval, *found.rho, p);
 }
 
 }  // namespace probedarts::study

@@ -55,6 +55,31 @@ TEST(Predictions, CompareCellsWithinDataSetsAlone) {
             "-1.00, p = 0.0556.");
 }
 
+TEST(Predictions, GiveNoPForCellsOfSeveralSettingsTogether) {
+  const Plan plan = plan_of("[\"search\", \"quick\"]", "[grid]\ndata = \"d\"\nnodes = [2, 3]\n");
+  Progress progress = done(plan);
+  const double up[] = {0.0, 0.01, 0.02};
+  const double across[] = {0.02, 0.0, 0.01};
+  for (std::size_t row = 0; row < 2; ++row) {
+    const double level = row == 0 ? 0.1 : 0.5;  // settings move both, cells within them neither
+    for (std::size_t i = 0; i < 3; ++i) {
+      set_error(progress, plan.rows[row].searches[i], "valid_error", level + up[i]);
+      set_error(progress, plan.rows[row].quicks[i], "best_error", level + across[i]);
+    }
+  }
+  const std::vector<Prediction> all = predict_all(plan, progress);
+  ASSERT_EQ(all.size(), 2U);
+  // Of 15 pairs the 9 between the settings agree and one in each of them: (11 - 4) / 15.
+  EXPECT_EQ(sentence_of(all[0]),
+            "search validation accuracy and quick validation accuracy, 6 cells: Kendall's tau-b "
+            "0.47, Spearman's rho 0.66; of several settings together, whose cells are alike, so "
+            "neither interval nor p.");
+  // Within each, one pair of three agrees.
+  EXPECT_NEAR(all[1].found.tau.value(), -1.0 / 3.0, 1e-12);
+  EXPECT_EQ(all[1].within, Within::kSetting);
+  EXPECT_TRUE(all[1].found.p.has_value());
+}
+
 TEST(Predictions, FollowTheCellThatWasChosenToItsTest) {
   const Plan plan = plan_of("[\"search\", \"quick\", \"select\", \"final\"]",
                             "[grid]\ndata = \"d\"\nnodes = [2, 3, 4]\n[final]\nruns = 1\n");
@@ -74,11 +99,11 @@ TEST(Predictions, FollowTheCellThatWasChosenToItsTest) {
                     0.9 - 0.1 * rank);
   }
   const std::vector<Prediction> all = predict_all(plan, progress);
-  ASSERT_EQ(all.size(), 3U);
-  EXPECT_EQ(sentence_of(all[1]),
+  ASSERT_EQ(all.size(), 4U);  // the first pair twice: pooled, and within settings
+  EXPECT_EQ(sentence_of(all[2]),
             "search validation accuracy of the cell chosen and mean test accuracy, 3 cells: "
             "Kendall's tau-b 1.00, Spearman's rho 1.00, p = 0.333.");
-  EXPECT_EQ(sentence_of(all[2]),
+  EXPECT_EQ(sentence_of(all[3]),
             "quick validation accuracy of the cell chosen and mean test accuracy, 3 cells: "
             "Kendall's tau-b -1.00, Spearman's rho -1.00, p = 0.333.");
 }

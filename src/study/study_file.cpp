@@ -419,10 +419,12 @@ void read_genotypes(const Section& section, const KnownFlags& known, Study& stud
 }
 
 void read_rows(const Section& section, const KnownFlags& known, Study& study) {
-  section.require_known({"networks", "genotypes", "random"});
+  section.require_known({"networks", "genotypes", "random", "random-seed"});
   study.networks = section.list("networks");
   read_genotypes(section, known, study);
   study.random_cells = section.integer("random", 0, 10000).value_or(0);
+  study.random_seed = static_cast<std::uint64_t>(
+      section.integer("random-seed", 0, 1000000000).value_or(kRandomSeed));
   for (const std::string& name : study.networks) {
     if (!holds(known.networks, name)) {
       section.refuse(fmt::format("network '{}' in [rows] is unknown; use some of {}", name,

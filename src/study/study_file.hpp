@@ -50,15 +50,19 @@ struct FixedCell {
   std::string genotype;  ///< a published name, or the text of a cell
 };
 
+/// Of random cells, where a study does not say another: all studies have the same ones then.
+inline constexpr std::uint64_t kRandomSeed = 1;
+
 struct Study {
   std::string name;
   std::vector<GridPoint> points;     ///< all combinations, in the order of the file
   std::vector<std::uint64_t> seeds;  ///< of the searches and of their quick trainings
   std::vector<PhaseSettings> phases;
-  FlagValues search_flags, train_flags;  ///< of [options], for the commands that know them
-  std::vector<std::string> networks;     ///< rows: networks of the zoo
-  std::vector<FixedCell> genotypes;      ///< rows: cells
-  int random_cells = 0;                  ///< rows: so many for each N, L, data and size
+  FlagValues search_flags, train_flags;     ///< of [options], for the commands that know them
+  std::vector<std::string> networks;        ///< rows: networks of the zoo
+  std::vector<FixedCell> genotypes;         ///< rows: cells
+  int random_cells = 0;                     ///< rows: so many for each N, L, data and size
+  std::uint64_t random_seed = kRandomSeed;  ///< other seeds draw other cells
 
   const PhaseSettings* phase(Phase which) const;  ///< null when the study leaves it out
 };

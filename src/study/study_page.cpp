@@ -51,19 +51,15 @@ std::string states(const Plan& plan, const Progress& progress) {
                             rows + "</tbody></table></div></details>\n";
 }
 
-std::string interval_text(const Interval& interval) {
-  return fmt::format("{} to {}", percent(interval.low), percent(interval.high));
-}
-
 std::string score_cell(const ScoredRow& row) {
   const MeanSd seen = mean_and_sd(row.scores);
   if (seen.runs == 0) {
     return "<td>-</td>";
   }
-  const auto interval = bootstrap_interval(row.scores, kBootstrapSeed);
+  const auto interval = interval_of_mean(row.scores);
   return fmt::format("<td>{}{}<br><span class=\"soft\">{}{} run{}</span></td>", percent(seen.mean),
                      seen.sd ? fmt::format("<sub>{}</sub>", percent(*seen.sd)) : "",
-                     interval ? interval_text(*interval) + "; " : "", seen.runs,
+                     interval ? range_text(*interval) + "; " : "", seen.runs,
                      seen.runs == 1 ? "" : "s");
 }
 
@@ -125,7 +121,7 @@ std::string image_tables(const Findings& findings) {
       if (const std::optional<ImageScore>& score = measured.images[r]) {
         body += fmt::format("<tr><th>{}</th><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
                             escape_html(measured.rows[r].name), percent(score->accuracy),
-                            score->interval ? interval_text(*score->interval) : "-", score->images,
+                            image_range_text(*score), score->images,
                             score->groups > 0 ? std::to_string(score->groups) : "not known");
       }
     }
@@ -168,7 +164,7 @@ std::string table(const Findings& findings, const Figures& figures) {
     body += with_sizes ? size_cells(figures, r) : "";
     body += "</tr>\n";
   }
-  return "<p>Percent: mean with standard deviation over runs, and below them the 95 % bootstrap "
+  return "<p>Percent: mean with standard deviation over runs, and below them Student's 95 % "
          "interval of the mean.</p>\n" +
          scrolling("Results", head, body) + image_tables(findings);
 }

@@ -161,15 +161,6 @@ std::string cell_text(const ScoredRow& row, TableFormat format) {
                  : percent(seen.mean);
 }
 
-/// Student's, within 0 to 1; nothing of runs that are all equal, whose spread is unknown.
-std::optional<Interval> interval_of_mean(const std::vector<double>& scores) {
-  const auto interval = student_interval(scores);
-  if (!interval || interval->low == interval->high) {
-    return std::nullopt;
-  }
-  return Interval{std::max(0.0, interval->low), std::min(1.0, interval->high)};
-}
-
 std::string csv_interval(const std::optional<Interval>& interval) {
   return interval ? fmt::format("{:.6f},{:.6f}", interval->low, interval->high) : ",";
 }
@@ -264,14 +255,10 @@ std::string image_table(const Measured& measured) {
     if (!score) {
       continue;
     }
-    text += fmt::format(
-        "| {} | {} | {} | {} | {} |\n", escaped(measured.rows[r].name, TableFormat::kMarkdown),
-        percent(score->accuracy),
-        score->interval ? fmt::format("{} to {}{}", percent(score->interval->low),
-                                      percent(score->interval->high),
-                                      score->is_too_narrow() ? ", too narrow: few groups" : "")
-                        : "-",
-        score->images, score->groups > 0 ? std::to_string(score->groups) : "not known");
+    text += fmt::format("| {} | {} | {} | {} | {} |\n",
+                        escaped(measured.rows[r].name, TableFormat::kMarkdown),
+                        percent(score->accuracy), image_range_text(*score), score->images,
+                        score->groups > 0 ? std::to_string(score->groups) : "not known");
   }
   return text.empty() ? ""
                       : fmt::format(
@@ -350,6 +337,14 @@ Findings read_findings(const std::string& name, const Plan& plan, const Progress
   return findings;
 }
 
+std::optional<Interval> interval_of_mean(const std::vector<double>& scores) {
+  const auto interval = student_interval(scores);
+  if (!interval || interval->low == interval->high) {
+    return std::nullopt;
+  }
+  return Interval{std::max(0.0, interval->low), std::min(1.0, interval->high)};
+}
+
 std::vector<Comparison> worth_saying(const Findings& findings, const Measured& measured,
                                      const std::vector<Comparison>& comparisons) {
   constexpr std::size_t kMostPairs = 10;  // of five rows: still read at a glance
@@ -377,6 +372,16 @@ std::vector<Comparison> worth_saying(const Findings& findings, const Measured& m
     }
   }
   return said;
+}
+
+std::string range_text(const Interval& interval) {
+  return fmt::format("{} to {}", percent(interval.low), percent(interval.high));
+}
+
+std::string image_range_text(const ImageScore& score) {
+  return score.interval ? range_text(*score.interval) +
+                              (score.is_too_narrow() ? ", too narrow: few groups" : "")
+                        : "-";
 }
 
 std::string note_on_pairs(std::size_t said, std::size_t all) {

@@ -38,6 +38,14 @@ struct Findings {
   bool all_pairs = false;
 };
 
+/// Student's 95 % interval of the mean over runs, within 0 to 1; nothing of runs that are all
+/// equal, whose spread is unknown.
+std::optional<Interval> interval_of_mean(const std::vector<double>& scores);
+
+/// "61.20 to 71.75", in percent; that of a row over its test images says where it is too narrow.
+std::string range_text(const Interval& interval);
+std::string image_range_text(const ImageScore& score);
+
 /// The comparisons of a measure that are worth reading: all up to ten; of more, those with the row
 /// of the highest mean on its data set. What is left out still counts in Holm's correction.
 std::vector<Comparison> worth_saying(const Findings& findings, const Measured& measured,

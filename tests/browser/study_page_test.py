@@ -10,6 +10,7 @@ import argparse
 import json
 import pathlib
 import random
+import re
 import subprocess
 import struct
 import sys
@@ -319,7 +320,10 @@ class StudyPage(unittest.TestCase):
     def test_results_have_intervals_over_runs_and_over_images(self):
         show()
         cells = BROWSER.js("return [...document.querySelector('#results tbody tr').cells].map((e) => e.textContent);")
-        self.assertRegex(cells[1], r"^\d\d\.\d\d\d+\.\d\d\d\d\.\d\d to \d\d\.\d\d; 2 runs$")  # mean, sd, interval
+        mean, sd, low, high = map(float, re.match(r"^(\d\d\.\d\d)(\d+\.\d\d)(\d+\.\d\d) to (\d+\.\d\d); 2 runs$", cells[1]).groups())
+        half = 12.7062 * sd / 2 ** 0.5  # Student's t of one degree of freedom
+        self.assertAlmostEqual(low, max(0.0, mean - half), delta=0.1)
+        self.assertAlmostEqual(high, min(100.0, mean + half), delta=0.1)
         tables = BROWSER.js("return [...document.querySelectorAll('#results h3')].map((e) => e.textContent);")
         self.assertEqual(tables[0], "Over test images: test accuracy")
         row = BROWSER.js("return [...document.querySelectorAll('#results table')[1].rows[1].cells].map((e) => e.textContent);")
@@ -332,8 +336,10 @@ class StudyPage(unittest.TestCase):
         self.assertEqual(heads[1], "mean stable rank")
         self.assertEqual(BROWSER.js("return document.querySelectorAll('#probes tbody tr').length;"), 4)  # the rows searched
         text = BROWSER.js("return document.getElementById('predictions').textContent;")
-        self.assertRegex(text, r"search validation accuracy and quick validation accuracy, 8 cells: Kendall's tau-b -?\d\.\d\d "
-                               r"\(95 % interval -?\d\.\d\d to -?\d\.\d\d\), Spearman's rho -?\d\.\d\d, p = ")
+        self.assertRegex(text, r"search validation accuracy and quick validation accuracy, 8 cells: Kendall's tau-b -?\d\.\d\d, "
+                               r"Spearman's rho -?\d\.\d\d; of several settings together")
+        self.assertRegex(text, r"search validation accuracy and quick validation accuracy, 8 cells within 4 settings: Kendall's tau-b "
+                               r"-?\d\.\d\d \(95 % interval -?\d\.\d\d to -?\d\.\d\d\), Spearman's rho -?\d\.\d\d, p = ")
         self.assertIn("search validation accuracy of the cell chosen and mean test accuracy, 4 cells: ", text)
         self.assertIn("mean stable rank of the search and quick validation accuracy, 8 cells: ", text)
 

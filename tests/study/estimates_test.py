@@ -31,6 +31,8 @@ networks = "mobilenet_v3_small"
 random = 2
 [search]
 epochs = {epochs}
+probe = "eigenvalue,gap,alignment"   # measured in the last of the two epochs, due in every fourth and the last
+probe-every = 4
 [quick]
 epochs = {epochs}
 [final]
