@@ -56,10 +56,10 @@ std::unique_ptr<CLI::App> make_evaluate_parser(EvaluateRequest& request) {
 
 /// The data options of a run, as flags before those of the command line. Other data have other
 /// options, so they count only where --data is not given.
-std::vector<std::string> flags_of_run(const std::string& run) {
+std::vector<std::string> flags_of_run(const std::string& run) try {
   const nlohmann::json document =
       nlohmann::json::parse(read_file(std::filesystem::path(run) / "run.json"), nullptr, false);
-  if (!document.is_object() || document.value("kind", "") != "train" ||
+  if (!document.is_object() || !document.contains("kind") || document["kind"] != "train" ||
       !document.contains("config")) {
     throw UserError(
         fmt::format("'{}' is not the folder of a training; give one, or a file with "
@@ -84,6 +84,9 @@ std::vector<std::string> flags_of_run(const std::string& run) {
     }
   }
   return flags;
+} catch (const nlohmann::json::exception&) {
+  throw UserError(fmt::format("'{}' is damaged; restore it, or give --checkpoint and --data",
+                              (std::filesystem::path(run) / "run.json").string()));
 }
 
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
@@ -380,6 +383,18 @@ std::string predictions_csv(const std::vector<Answer>& answers) {
   return text;
 }
 
+/// \throws UserError  now and not after all work, where a file cannot be written.
+void require_place(const std::string& file) {
+  const std::filesystem::path path(file);
+  if (std::filesystem::is_directory(path)) {
+    throw UserError(fmt::format("--predictions: '{}' is a folder; name a file", file));
+  }
+  if (!path.parent_path().empty() && !std::filesystem::is_directory(path.parent_path())) {
+    throw UserError(fmt::format("--predictions: there is no folder '{}'; make it first",
+                                path.parent_path().string()));
+  }
+}
+
 bool is_list_of_numbers(const std::string& text) {
   return !text.empty() && text.find_first_not_of("0123456789,") == std::string::npos;
 }
@@ -444,30 +459,14 @@ std::variant<std::vector<EvaluateRequest>, int> read_requests(std::vector<std::s
   return requests;
 }
 
-}  // namespace
-
-int run_evaluate_command(std::vector<std::string> arguments) {
-  auto read = read_requests(std::move(arguments));
-  if (const int* code = std::get_if<int>(&read)) {
-    return *code;
-  }
-  std::vector<Answer> answers;
-  for (EvaluateRequest& request : std::get<std::vector<EvaluateRequest>>(read)) {
-    resolve_genotype(request.config.model.network);
-    learn::EvaluatedModel result = learn::evaluate_model(request.config, request.sizes);
-    answers.push_back({std::move(request), std::move(result)});
-  }
-  const EvaluateRequest& asked = answers.front().request;
-  if (!asked.predictions.empty()) {
-    write_file_atomically(asked.predictions, predictions_csv(answers));
-  }
-  if (asked.as_json) {
+void print_answers(const std::vector<Answer>& answers) {
+  if (answers.front().request.as_json) {
     Json printed = Json::array();
     for (const auto& group : grouped(answers)) {
       printed.push_back(to_json(group));
     }
     std::printf("%s\n", (printed.size() == 1 ? printed[0] : printed).dump(1).c_str());
-    return 0;
+    return;
   }
   print_table(measure_table(answers));
   for (const auto& group : grouped(answers)) {
@@ -478,6 +477,27 @@ int run_evaluate_command(std::vector<std::string> arguments) {
   }
   for (const Answer& answer : answers) {
     print_classes(answer);
+  }
+}
+
+}  // namespace
+
+int run_evaluate_command(std::vector<std::string> arguments) {
+  auto read = read_requests(std::move(arguments));
+  if (const int* code = std::get_if<int>(&read)) {
+    return *code;
+  }
+  std::vector<Answer> answers;
+  require_place(std::get<std::vector<EvaluateRequest>>(read).front().predictions);
+  for (EvaluateRequest& request : std::get<std::vector<EvaluateRequest>>(read)) {
+    resolve_genotype(request.config.model.network);
+    learn::EvaluatedModel result = learn::evaluate_model(request.config, request.sizes);
+    answers.push_back({std::move(request), std::move(result)});
+  }
+  print_answers(answers);
+  const std::string& predictions = answers.front().request.predictions;
+  if (!predictions.empty()) {  // last, so that a disk that is full by now takes nothing else away
+    write_file_atomically(predictions, predictions_csv(answers));
   }
   return 0;
 }

@@ -3,6 +3,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -91,6 +94,12 @@ void finish_output() {
   }
 }
 
+/// LibTorch's allocator throws its own kind of exception, known by its text.
+bool is_out_of_memory(const std::exception& error) {
+  return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
+         std::strstr(error.what(), "DefaultCPUAllocator") != nullptr;
+}
+
 int complain(const char* what, int code) {
   std::fprintf(stderr, "probedarts: %s\n", what);
   return code;
@@ -111,7 +120,18 @@ int main(int argc, char** argv) {
     return complain(error.what(), kDiverged);
   } catch (const probedarts::Interrupted& error) {
     return complain(error.what(), 128 + error.signal());
+  } catch (const std::filesystem::filesystem_error& error) {
+    return complain(fmt::format("'{}': {}; correct the path, or its rights", error.path1().string(),
+                                error.code().message())
+                        .c_str(),
+                    kUserError);
   } catch (const std::exception& error) {
+    if (is_out_of_memory(error)) {
+      return complain(
+          "out of memory; ask for less (--batch, --size, --channels, --cells) or use a larger "
+          "machine",
+          kUserError);
+    }
     std::fprintf(stderr, "probedarts: this is a bug, please report it: %s\n", error.what());
     return kBug;
   }

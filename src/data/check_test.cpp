@@ -128,7 +128,7 @@ TEST(CheckCifar, NamesRecords) {
   const ScratchFolder folder;
   folder.write("batches.meta.txt", "plane\ncar\n");
   folder.write("data_batch_1.bin", std::string(2 * 3073, '\0'));
-  folder.write("test_batch.bin", std::string(3073, '\1'));
+  folder.write("test_batch.bin", '\0' + std::string(3072, '\1'));
   const CheckReport report = check_dataset(open_dataset(folder.path()), 2);
   EXPECT_THAT(report.text, HasSubstr("  data_batch_1.bin record 0 (train) = data_batch_1.bin "
                                      "record 1 (train)\n"));

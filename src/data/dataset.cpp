@@ -102,18 +102,21 @@ std::vector<std::size_t> images_per_class(const Dataset& dataset,
 
 /// A class that training never sees cannot be learnt. A set without training images is for
 /// evaluation only; the class names of CIFAR and ADP are fixed, so that an excerpt of them may well
-/// lack some.
+/// lack some, but not one that is asked for.
 void check_classes(const Dataset& dataset) {
   if (dataset.classes.size() < 2) {
     throw UserError(fmt::format("{}: '{}' is the only class; give images of at least two classes",
                                 dataset.root.string(), fmt::join(dataset.classes, "")));
   }
-  if (dataset.train.empty() || dataset.layout == "cifar" || dataset.layout == "adp") {
+  if (dataset.train.empty()) {
     return;
   }
+  const bool fixed_names = dataset.layout == "cifar" || dataset.layout == "adp";
   const auto count = images_per_class(dataset, dataset.train);
+  const auto valid = images_per_class(dataset, dataset.valid);
+  const auto test = images_per_class(dataset, dataset.test);
   for (std::size_t k = 0; k < count.size(); ++k) {
-    if (count[k] == 0) {
+    if (count[k] == 0 && (!fixed_names || valid[k] + test[k] > 0)) {
       throw UserError(
           fmt::format("{}: class '{}' has no image in the train split; add images or "
                       "remove the class",

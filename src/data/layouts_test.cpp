@@ -52,12 +52,28 @@ TEST(CifarLayout, ReadsTheFineLabelOfTheHundredClassVersion) {
   const ScratchFolder folder;
   folder.write("cifar-100-binary/fine_label_names.txt", "apple\nbaby\n");
   folder.write("cifar-100-binary/coarse_label_names.txt", "fruit\n");
-  folder.write("cifar-100-binary/train.bin", cifar_record(std::string("\0\1", 2), 1, 2, 3));
+  folder.write("cifar-100-binary/train.bin", cifar_record(std::string("\0\1", 2), 1, 2, 3) +
+                                                 cifar_record(std::string("\0\0", 2), 1, 2, 3));
   folder.write("cifar-100-binary/test.bin", cifar_record(std::string("\7\0", 2), 1, 2, 3));
   const Dataset dataset = open_dataset(folder.path());
   EXPECT_EQ(dataset.cifar_label_bytes, 2);
   EXPECT_EQ(dataset.train.at(0).label, 1);
   EXPECT_EQ(dataset.test.at(0).label, 0);
+}
+
+TEST(CifarLayout, MayLackAClassButNotOneThatIsAskedFor) {
+  const ScratchFolder folder;
+  folder.write("batches.meta.txt", "plane\ncar\nbird\n");
+  const auto of = [](int label) {
+    return cifar_record(std::string(1, static_cast<char>(label)), 0, 0, 0);
+  };
+  folder.write("data_batch_1.bin", of(0) + of(1));
+  folder.write("test_batch.bin", of(1));
+  EXPECT_EQ(open_dataset(folder.path()).classes.size(), 3U);
+  folder.write("test_batch.bin", of(2));
+  EXPECT_EQ(sentence_of([&] { open_dataset(folder.path()); }),
+            folder.path().string() +
+                ": class 'bird' has no image in the train split; add images or remove the class");
 }
 
 TEST(CifarLayout, SplitsOffValidationImages) {

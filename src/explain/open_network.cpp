@@ -42,6 +42,7 @@ std::shared_ptr<const TrainedNetwork> open_network(const learn::ModelRequest& re
   network->labels = model.card.labels;
   network->normalization = model.card.normalization;
   network->size_px = size_px != 0 ? size_px : model.card.size;
+  model.network->require_image_size(network->size_px);
   return network;
 }
 

@@ -100,6 +100,11 @@ class Evaluator {
     }
     take_truth(samples, result);
     number_groups(result);
+    if (result.group_count == 1) {
+      print_line(fmt::format(
+          "all images of split {} are of one group, so there are no intervals over groups",
+          data::name_of(split)));
+    }
     if (result.ungrouped != 0) {
       print_line(
           fmt::format("{} of {} images of split {} have no group; each counts as one of its own",
@@ -182,17 +187,22 @@ EvaluatedModel evaluate_model(const EvaluateConfig& config, const std::vector<in
   TrainedModel model = open_model(config.model, &known);
   require_same_classes(model.card, dataset, config.data);
   require_images(dataset, split, config.data, "--split");
-  const bool from_valid =
-      model.card.labels == data::LabelKind::kMulti && config.threshold_from == "valid";
+  const bool from_valid = config.threshold_from == "valid";
+  if (from_valid && model.card.labels == data::LabelKind::kSingle) {
+    throw UserError("--threshold-from: images of one label have no thresholds; leave it out");
+  }
   if (from_valid) {
     require_images(dataset, data::Split::kValid, config.data, "--threshold-from split");
   }
   const nets::ChosenExecutor executor = model.network->make_executor(
       config.executor, nets::Precision::kFloat32, config.threads, config.seed);
   Evaluator evaluator(config, model, *executor.executor);
-  for (const int size : sizes.empty() ? std::vector<int>{model.card.size} : sizes) {
+  const std::vector<int> wanted = sizes.empty() ? std::vector<int>{model.card.size} : sizes;
+  for (const int size : wanted) {  // all before any is evaluated
     check_range("size", size, 8, 4096);
     model.network->require_image_size(size);
+  }
+  for (const int size : wanted) {
     std::vector<double> thresholds;
     if (from_valid) {
       thresholds = thresholds_of(evaluator.predict(dataset, data::Split::kValid, size));

@@ -165,7 +165,8 @@ Evaluation measure_predictions(const Predictions& predictions,
   result.images_per_second = static_cast<double>(result.images) / predictions.seconds;
   for (const NamedStatistic& statistic : statistics_of(predictions.labels)) {
     Measure measure{statistic.key, statistic.label, statistic.value(predictions), {}};
-    if (bootstrap.replicates > 0) {
+    // One group says nothing of how groups differ: every draw would be the same.
+    if (bootstrap.replicates > 0 && predictions.group_count != 1) {
       measure.interval = bootstrap_interval(
           result.images, predictions.groups,
           [&](std::span<const std::size_t> chosen) {

@@ -46,9 +46,15 @@ std::vector<std::string> classifier_names(const nets::TensorTable& table) {
   return names;
 }
 
-/// "33" or names. \throws UserError for a number below 2, and for a single name.
+/// "33" or names. \throws UserError for a number below 2, a single name, and one given twice.
 std::vector<std::string> class_names(const std::vector<std::string>& given) {
   if (given.size() != 1) {
+    for (auto name = given.begin(); name != given.end(); ++name) {
+      if (std::find(given.begin(), name, *name) != name) {
+        throw UserError(
+            fmt::format("--classes: two classes are called '{}'; give each its own name", *name));
+      }
+    }
     return given;
   }
   const std::string& text = given.front();
@@ -197,12 +203,11 @@ nets::NetworkState blank_state(const nets::TensorTable& table, nets::Precision p
           at::zeros({2, 0, static_cast<std::int64_t>(space::kPrimitiveCount)}, type), 0};
 }
 
-std::vector<std::string> load_weights(const TensorFile& file, const nets::TensorTable& table,
-                                      Fit fit, const std::string& source,
-                                      nets::NetworkState& state) {
-  TensorFile merged = nets::state_dict(table, state);
-  const ElementType type =
-      state.weights.scalar_type() == at::kDouble ? ElementType::kF64 : ElementType::kF32;
+namespace {
+
+/// What a network takes of a file.
+exchange::MatchedCheckpoint match_weights(const TensorFile& file, const nets::TensorTable& table,
+                                          Fit fit, const std::string& source, ElementType type) {
   exchange::MatchRules rules;
   rules.optional = {"*num_batches_tracked", "auxiliary_head.*", "resume.*"};
   if (fit != Fit::kExact) {
@@ -214,8 +219,13 @@ std::vector<std::string> load_weights(const TensorFile& file, const nets::Tensor
       own.tensors.erase(name);
     }
   }
-  exchange::MatchedCheckpoint matched =
-      exchange::match_checkpoint(own, wanted_tensors(table, type), rules, source);
+  return exchange::match_checkpoint(own, wanted_tensors(table, type), rules, source);
+}
+
+/// \returns  the names of the tensors that keep the values of `state`.
+std::vector<std::string> take_weights(exchange::MatchedCheckpoint matched,
+                                      const nets::TensorTable& table, nets::NetworkState& state) {
+  TensorFile merged = nets::state_dict(table, state);
   for (auto& [name, tensor] : matched.tensors) {
     merged.tensors[name] = std::move(tensor);
   }
@@ -223,6 +233,16 @@ std::vector<std::string> load_weights(const TensorFile& file, const nets::Tensor
   std::erase_if(matched.kept,
                 [](const std::string& name) { return name.ends_with("num_batches_tracked"); });
   return matched.kept;
+}
+
+}  // namespace
+
+std::vector<std::string> load_weights(const TensorFile& file, const nets::TensorTable& table,
+                                      Fit fit, const std::string& source,
+                                      nets::NetworkState& state) {
+  const ElementType type =
+      state.weights.scalar_type() == at::kDouble ? ElementType::kF64 : ElementType::kF32;
+  return take_weights(match_weights(file, table, fit, source, type), table, state);
 }
 
 void save_weights(const std::filesystem::path& path, const ModelCard& card,
@@ -279,8 +299,11 @@ TrainedModel open_model(const ModelRequest& request, const ModelCard* known) {
   model.card = completed_card(request, card_of(file, path), known, path);
   model.network = std::make_unique<Network>(model.card.network);
   require_class_count(file, model.network->table(), path);
-  model.state = blank_state(model.network->table(), nets::Precision::kFloat32);
-  load_weights(file, model.network->table(), Fit::kExact, path, model.state);
+  // Matched before memory is asked for: a file may claim a network far larger than itself.
+  const nets::TensorTable& table = model.network->table();
+  auto matched = match_weights(file, table, Fit::kExact, path, ElementType::kF32);
+  model.state = blank_state(table, nets::Precision::kFloat32);
+  take_weights(std::move(matched), table, model.state);
   return model;
 }
 

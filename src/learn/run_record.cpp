@@ -182,8 +182,11 @@ std::string with_early_stop(const std::string& run_json, const Json& stopped) {
 nlohmann::json stored_config(const RunFolder& folder, const std::string& kind,
                              const nlohmann::json& machine_options) {
   const nlohmann::json run = nlohmann::json::parse(read_file(folder.run_json()), nullptr, false);
-  if (!run.is_object() || run.value("format", "") != "probedarts-run" ||
-      run.value("kind", "") != kind || !run.contains("config")) {
+  const auto says = [&](const char* key, const std::string& value) {
+    return run.contains(key) && run[key] == value;
+  };
+  if (!run.is_object() || !says("format", "probedarts-run") || !says("kind", kind) ||
+      !run.contains("config") || !run["config"].is_object()) {
     const std::string word = kind == "train" ? "training" : kind;
     throw UserError(fmt::format("'{0}' is not the run.json of a {1}; give the folder of a {1} run",
                                 folder.run_json().string(), word));

@@ -20,7 +20,8 @@ Json summary_of(const std::vector<TrainResult>& results, double TrainResult::*fi
     values.push_back(result.*figure);
   }
   const MeanSd found = mean_and_sd(values);
-  return {{"mean", found.mean}, {"sd", found.sd ? Json(*found.sd) : Json(nullptr)}};
+  return {{"mean", found.runs > 0 ? Json(found.mean) : Json(nullptr)},
+          {"sd", found.sd ? Json(*found.sd) : Json(nullptr)}};
 }
 
 /// Runs every seed that is not finished, and writes the summary of all.
@@ -59,9 +60,6 @@ TrainResults train_all(const TrainConfig& config, const fs::path& out,
                     {"valid_error", result.valid_error},
                     {"train_error", result.train_error}});
   }
-  if (results.empty()) {
-    throw Diverged(fmt::format("all {} runs diverged, the last one in {}", config.runs, last));
-  }
   const Json summary = {{"format", "probedarts-runs-summary"},
                         {"format_version", 1},
                         {"finished", results.size()},
@@ -70,7 +68,17 @@ TrainResults train_all(const TrainConfig& config, const fs::path& out,
                         {"train_error", summary_of(results, &TrainResult::train_error)},
                         {"runs", runs}};
   write_file_atomically(out / "summary.json", summary.dump(1) + "\n");
+  if (results.empty()) {
+    throw Diverged(fmt::format("all {} runs diverged, the last one in {}", config.runs, last));
+  }
   return all;
+}
+
+/// \throws nlohmann::json::exception, as all else that is wrong in a file does.
+void require_format(const nlohmann::json& head, const char* format) {
+  if (head.at("format") != format) {
+    throw nlohmann::json::other_error::create(501, "another format", nullptr);
+  }
 }
 
 void make_folder_of_runs(const fs::path& out, RunFolder::IfExists if_exists) {
@@ -130,6 +138,11 @@ std::vector<fs::path> finished_runs(const fs::path& out) {
   } catch (const Json::exception&) {
     throw UserError(fmt::format("'{}' is damaged; restore it or start again", summary.string()));
   }
+  if (runs.empty()) {
+    throw UserError(fmt::format(
+        "all runs in '{}' diverged; train anew with a smaller --lr, into another folder",
+        out.string()));
+  }
   return runs;
 }
 
@@ -145,15 +158,18 @@ TrainResults run_trainings(const TrainConfig& config, const fs::path& out,
 }
 
 TrainResults resume_trainings(const fs::path& out, const nlohmann::json& machine_options) {
-  const nlohmann::json head = nlohmann::json::parse(read_file(out / "runs.json"), nullptr, false);
-  if (!head.is_object() || head.value("format", "") != "probedarts-runs" ||
-      !head.contains("config")) {
+  TrainConfig config;
+  try {
+    const nlohmann::json head = nlohmann::json::parse(read_file(out / "runs.json"));
+    require_format(head, "probedarts-runs");
+    nlohmann::json stored = head.at("config");
+    stored.update(machine_options);
+    config = train_config_from_json(stored);
+  } catch (const nlohmann::json::exception&) {
     throw UserError(
         fmt::format("'{}' is damaged; restore it or start again", (out / "runs.json").string()));
   }
-  nlohmann::json config = head.at("config");
-  config.update(machine_options);
-  return train_all(train_config_from_json(config), out, machine_options);
+  return train_all(config, out, machine_options);
 }
 
 }  // namespace probedarts::learn
