@@ -104,6 +104,20 @@ Json measures_json(const learn::Evaluation& evaluation) {
   return measures;
 }
 
+/// Of one class, or of all together; nothing where there are none.
+void add_intervals(const learn::Evaluation& evaluation, data::LabelKind labels, std::size_t which,
+                   Json& entry) {
+  if (which >= evaluation.class_intervals.size()) {
+    return;
+  }
+  const auto measures = learn::class_measures(labels);
+  for (std::size_t m = 0; m < measures.size(); ++m) {
+    const learn::Interval& interval = evaluation.class_intervals[which][m];
+    entry["intervals"][std::string(measures[m])] = {{"low", number(interval.low)},
+                                                    {"high", number(interval.high)}};
+  }
+}
+
 Json single_json(const learn::Evaluation& evaluation, const std::vector<std::string>& names) {
   Json classes = Json::array();
   Json confusion = Json::array();
@@ -115,6 +129,7 @@ Json single_json(const learn::Evaluation& evaluation, const std::vector<std::str
                        {"recall", number(report.recall)},
                        {"f1", number(report.f1)},
                        {"auc", number(evaluation.auc[c])}});
+    add_intervals(evaluation, data::LabelKind::kSingle, c, classes.back());
     Json row = Json::array();
     for (std::size_t predicted = 0; predicted < names.size(); ++predicted) {
       row.push_back(evaluation.confusion->at(c, predicted));
@@ -147,10 +162,13 @@ Json multi_json(const learn::Evaluation& evaluation, const std::vector<std::stri
       fpr.push_back(number(evaluation.roc[c].fpr[i]));
       tpr.push_back(number(evaluation.roc[c].tpr[i]));
     }
+    add_intervals(evaluation, data::LabelKind::kMulti, c, entry);
     entry["roc"] = {{"fpr", fpr}, {"tpr", tpr}};
     classes.push_back(entry);
   }
-  return {{"classes", classes}, {"together", report_json(evaluation.thresholded->together)}};
+  Json together = report_json(evaluation.thresholded->together);
+  add_intervals(evaluation, data::LabelKind::kMulti, names.size(), together);
+  return {{"classes", classes}, {"together", together}};
 }
 
 /// One request with what came of it.

@@ -2,7 +2,9 @@
 
 #include <concepts>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -101,7 +103,14 @@ struct Evaluation {
   // several labels
   std::optional<ThresholdedReports> thresholded;
   std::vector<RocCurve> roc;  ///< one a class
+  /// Intervals of each class's `class_measures`, and of several labels at last those of all classes
+  /// together; in every draw at the same thresholds. Empty where there are none.
+  std::vector<std::vector<Interval>> class_intervals;
 };
+
+/// Keys of what is measured of a class: precision, recall, f1, auc; of several labels tpr, fpr,
+/// tnr, fnr, accuracy, f1, auc.
+std::span<const std::string_view> class_measures(data::LabelKind labels);
 
 /// Fills `groups`, `group_count` and `ungrouped` from `group_names`. An image without a name is a
 /// group of its own; where none has one, there are no groups.

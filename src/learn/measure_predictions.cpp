@@ -44,21 +44,65 @@ Predictions subset_of(const Predictions& all, std::span<const std::size_t> chose
   return subset;
 }
 
-double mean_auc(const Predictions& p) {
-  return mean_of_defined(one_vs_rest_auc(p.scores(), p.table()));
+/// What several measures of one set of images need, computed once.
+struct Summary {
+  const Predictions& predictions;
+  std::vector<double> auc;
+  std::optional<ConfusionMatrix> confusion;  ///< of one label, as are `classes`
+  std::vector<ClassReport> classes;
+  std::optional<ThresholdedReports> thresholded;  ///< of several labels
+};
+
+/// \param thresholds  of several labels, one a class.
+Summary summarize(const Predictions& p, std::span<const double> thresholds) {
+  Summary summary{p, {}, {}, {}, {}};
+  if (p.labels == data::LabelKind::kSingle) {
+    summary.auc = one_vs_rest_auc(p.scores(), p.table());
+    summary.confusion = confusion_matrix(p.truth, predicted_classes(p.scores()), p.classes);
+    summary.classes = class_reports(*summary.confusion);
+    return summary;
+  }
+  summary.thresholded = thresholded_reports_at(p.scores(), p.table(), thresholds);
+  for (const ThresholdedReport& report : summary.thresholded->classes) {
+    summary.auc.push_back(report.auc);
+  }
+  return summary;
 }
 
-double macro_f1(const Predictions& p) {
+double mean_auc(const Summary& s) { return mean_of_defined(s.auc); }
+
+double macro_f1(const Summary& s) {
   std::vector<double> f1;
-  for (const ClassReport& report :
-       class_reports(confusion_matrix(p.truth, predicted_classes(p.scores()), p.classes))) {
+  for (const ClassReport& report : s.classes) {
     f1.push_back(report.f1);
   }
   return mean_of_defined(f1);
 }
 
+constexpr std::string_view kClassMeasures[] = {"precision", "recall", "f1", "auc"};
+constexpr std::string_view kThresholdedMeasures[] = {"tpr",      "fpr", "tnr", "fnr",
+                                                     "accuracy", "f1",  "auc"};
+
+/// In the order of `class_measures`, one class after the other.
+std::vector<double> class_values(const Summary& s) {
+  std::vector<double> values;
+  for (std::size_t c = 0; c < s.classes.size(); ++c) {
+    const ClassReport& r = s.classes[c];
+    values.insert(values.end(), {r.precision, r.recall, r.f1, s.auc[c]});
+  }
+  if (s.thresholded) {
+    const auto add = [&](const ThresholdedReport& r) {
+      values.insert(values.end(), {r.tpr, r.fpr, r.tnr, r.fnr, r.accuracy, r.f1, r.auc});
+    };
+    std::for_each(s.thresholded->classes.begin(), s.thresholded->classes.end(), add);
+    add(s.thresholded->together);
+  }
+  return values;
+}
+
 /// Of one label: confidence in the predicted class. Of several: of each (image, class) decision.
-double calibration_error(const Predictions& p) {
+double calibration_error(const Summary& s) {
+  const Predictions& p = s.predictions;
   std::vector<float> confidence;
   std::vector<std::uint8_t> right;
   if (p.labels == data::LabelKind::kSingle) {
@@ -77,17 +121,23 @@ double calibration_error(const Predictions& p) {
   return expected_calibration_error(confidence, right);
 }
 
+double top_k(const Summary& s, std::size_t k) {
+  return top_k_accuracy(s.predictions.scores(), s.predictions.truth, k);
+}
+
+MultiLabelAccuracy at_one_half(const Summary& s) {
+  return multi_label_accuracy(s.predictions.scores(), s.predictions.table(), EmptyRow::kPerfect);
+}
+
 struct NamedStatistic {
   const char* key;
   const char* label;
-  double (*value)(const Predictions&);
+  double (*value)(const Summary&);
 };
 
 constexpr NamedStatistic kSingle[] = {
-    {"accuracy", "accuracy (top 1)",
-     [](const Predictions& p) { return top_k_accuracy(p.scores(), p.truth, 1); }},
-    {"top5", "top 5 (all classes, when fewer)",
-     [](const Predictions& p) { return top_k_accuracy(p.scores(), p.truth, 5); }},
+    {"accuracy", "accuracy (top 1)", [](const Summary& s) { return top_k(s, 1); }},
+    {"top5", "top 5 (all classes, when fewer)", [](const Summary& s) { return top_k(s, 5); }},
     {"f1_macro", "F1, mean of classes", macro_f1},
     {"auc_macro", "AUC one-vs-rest, mean of classes", mean_auc},
     {"ece", "expected calibration error", calibration_error},
@@ -95,13 +145,9 @@ constexpr NamedStatistic kSingle[] = {
 
 constexpr NamedStatistic kMulti[] = {
     {"accuracy", "accuracy of (image, class) pairs at 0.5",
-     [](const Predictions& p) {
-       return multi_label_accuracy(p.scores(), p.table(), EmptyRow::kPerfect).pair_accuracy;
-     }},
+     [](const Summary& s) { return at_one_half(s).pair_accuracy; }},
     {"jaccard", "Jaccard, mean of images at 0.5",
-     [](const Predictions& p) {
-       return multi_label_accuracy(p.scores(), p.table(), EmptyRow::kPerfect).jaccard_mean;
-     }},
+     [](const Summary& s) { return at_one_half(s).jaccard_mean; }},
     {"auc_macro", "AUC, mean of classes", mean_auc},
     {"ece", "expected calibration error", calibration_error},
 };
@@ -155,38 +201,76 @@ std::vector<double> shares_right(const Predictions& predictions) {
   return shares;
 }
 
+std::span<const std::string_view> class_measures(data::LabelKind labels) {
+  if (labels == data::LabelKind::kSingle) {
+    return kClassMeasures;
+  }
+  return kThresholdedMeasures;
+}
+
+namespace {
+
+/// Intervals of all measures, from the same draws.
+void add_intervals(const Predictions& predictions, const std::vector<double>& thresholds,
+                   const BootstrapOptions& bootstrap, Evaluation& result) {
+  const std::span<const NamedStatistic> statistics = statistics_of(predictions.labels);
+  const std::vector<Interval> intervals = bootstrap_intervals(
+      result.images, predictions.groups,
+      [&](std::span<const std::size_t> chosen) {
+        const Predictions drawn = subset_of(predictions, chosen);
+        const Summary summary = summarize(drawn, thresholds);
+        std::vector<double> values;
+        for (const NamedStatistic& statistic : statistics) {
+          values.push_back(statistic.value(summary));
+        }
+        const std::vector<double> of_classes = class_values(summary);
+        values.insert(values.end(), of_classes.begin(), of_classes.end());
+        return values;
+      },
+      bootstrap);
+  auto next = intervals.begin();
+  for (Measure& measure : result.measures) {
+    measure.interval = *next++;
+  }
+  const auto width = static_cast<std::ptrdiff_t>(class_measures(predictions.labels).size());
+  for (; next != intervals.end(); next += width) {
+    result.class_intervals.emplace_back(next, next + width);
+  }
+}
+
+}  // namespace
+
 Evaluation measure_predictions(const Predictions& predictions,
                                const std::vector<double>& thresholds,
                                const BootstrapOptions& bootstrap) {
+  const bool single = predictions.labels == data::LabelKind::kSingle;
+  std::vector<double> used = thresholds;
+  if (!single && used.empty()) {
+    for (const ThresholdedReport& report :
+         thresholded_reports(predictions.scores(), predictions.table()).classes) {
+      used.push_back(report.threshold);
+    }
+  }
+  const Summary summary = summarize(predictions, used);
   Evaluation result;
   result.images = predictions.images();
   result.groups = predictions.group_count;
   result.ungrouped = predictions.ungrouped;
   result.images_per_second = static_cast<double>(result.images) / predictions.seconds;
   for (const NamedStatistic& statistic : statistics_of(predictions.labels)) {
-    Measure measure{statistic.key, statistic.label, statistic.value(predictions), {}};
-    // One group says nothing of how groups differ: every draw would be the same.
-    if (bootstrap.replicates > 0 && predictions.group_count != 1) {
-      measure.interval = bootstrap_interval(
-          result.images, predictions.groups,
-          [&](std::span<const std::size_t> chosen) {
-            return statistic.value(subset_of(predictions, chosen));
-          },
-          bootstrap);
-    }
-    result.measures.push_back(std::move(measure));
+    result.measures.push_back({statistic.key, statistic.label, statistic.value(summary), {}});
   }
-  result.auc = one_vs_rest_auc(predictions.scores(), predictions.table());
-  if (predictions.labels == data::LabelKind::kSingle) {
-    result.confusion = confusion_matrix(predictions.truth, predicted_classes(predictions.scores()),
-                                        predictions.classes);
-    result.classes = class_reports(*result.confusion);
+  // One group says nothing of how groups differ: every draw would be the same.
+  if (bootstrap.replicates > 0 && predictions.group_count != 1) {
+    add_intervals(predictions, used, bootstrap, result);
+  }
+  result.auc = summary.auc;
+  result.confusion = summary.confusion;
+  result.classes = summary.classes;
+  result.thresholded = summary.thresholded;
+  if (single) {
     return result;
   }
-  result.thresholded =
-      thresholds.empty()
-          ? thresholded_reports(predictions.scores(), predictions.table())
-          : thresholded_reports_at(predictions.scores(), predictions.table(), thresholds);
   for (std::size_t c = 0; c < predictions.classes; ++c) {
     std::vector<float> scores;
     std::vector<std::uint8_t> present;

@@ -114,6 +114,48 @@ TEST(MeasurePredictions, DrawWholeGroups) {
   EXPECT_EQ(grouped.groups, 2U);
 }
 
+TEST(MeasurePredictions, GiveNoIntervalOfASingleGroup) {
+  Predictions p = single({0.9F, 0.1F, 0.8F, 0.2F}, {0, 1}, 2);
+  p.groups = {0, 0};
+  p.group_count = 1;
+  const Evaluation e = measure_predictions(p, {}, replicates(50));
+  EXPECT_FALSE(measure(e, "accuracy").interval.has_value());
+  EXPECT_TRUE(e.class_intervals.empty());
+}
+
+TEST(MeasurePredictions, GiveIntervalsOfEveryClass) {
+  // Class 0 is always found; class 1 in half of its images, so its recall varies with the draw.
+  std::vector<float> probabilities;
+  std::vector<std::int64_t> truth;
+  for (int i = 0; i < 40; ++i) {
+    const bool first = i % 2 == 0 || i % 4 == 1;
+    probabilities.insert(probabilities.end(), {first ? 0.9F : 0.1F, first ? 0.1F : 0.9F});
+    truth.push_back(i % 2);
+  }
+  const Evaluation e = measure_predictions(single(probabilities, truth, 2), {}, replicates(400));
+  ASSERT_EQ(e.class_intervals.size(), 2U);
+  ASSERT_EQ(class_measures(data::LabelKind::kSingle)[1], "recall");
+  const Interval always = e.class_intervals[0][1];
+  EXPECT_EQ(always.low, 1.0);
+  EXPECT_EQ(always.high, 1.0);
+  // Recall of 10 of about 20: 0.5 -+ 1.96 sqrt(0.25 / 20), within what 400 draws of it vary by.
+  const Interval half = e.class_intervals[1][1];
+  EXPECT_NEAR(half.low, 0.5 - 0.219, 0.06);
+  EXPECT_NEAR(half.high, 0.5 + 0.219, 0.06);
+}
+
+TEST(MeasurePredictions, OfSeveralLabelsKeepTheirThresholdsInEveryDraw) {
+  const Evaluation e =
+      measure_predictions(multi({0.4F, 0.9F, 0.45F, 0.2F, 0.1F, 0.8F}, {1, 1, 1, 0, 0, 1}, 2),
+                          {0.42, 0.95}, replicates(100));
+  ASSERT_EQ(e.class_intervals.size(), 3U);  // two classes, and all together
+  ASSERT_EQ(class_measures(data::LabelKind::kMulti)[0], "tpr");
+  EXPECT_EQ(e.class_intervals[1][0].low, 0.0);  // nothing of class 1 reaches 0.95
+  EXPECT_EQ(e.class_intervals[1][0].high, 0.0);
+  EXPECT_EQ(e.class_intervals[0][0].low, 0.0);
+  EXPECT_EQ(e.class_intervals[0][0].high, 1.0);
+}
+
 TEST(MeasurePredictions, OfSeveralLabelsFindTheirOwnThresholds) {
   const Evaluation e = measure_predictions(
       multi({0.4F, 0.9F, 0.45F, 0.2F, 0.1F, 0.8F}, {1, 1, 1, 0, 0, 1}, 2), {}, replicates(0));

@@ -358,12 +358,24 @@ double expected_calibration_error(std::span<const float> confidence,
 Interval bootstrap_interval(std::size_t images, std::span<const std::int64_t> groups,
                             const std::function<double(std::span<const std::size_t>)>& statistic,
                             const BootstrapOptions& options) {
+  return bootstrap_intervals(
+             images, groups,
+             [&](std::span<const std::size_t> drawn) {
+               return std::vector<double>{statistic(drawn)};
+             },
+             options)
+      .front();
+}
+
+std::vector<Interval> bootstrap_intervals(
+    std::size_t images, std::span<const std::int64_t> groups,
+    const std::function<std::vector<double>(std::span<const std::size_t>)>& statistics,
+    const BootstrapOptions& options) {
   require(images > 0 && (groups.empty() || groups.size() == images), "one group for each image");
   require(options.replicates > 0 && options.level > 0.0 && options.level < 1.0,
           "the bootstrap needs replicates and a level between 0 and 1");
   const std::vector<std::vector<std::size_t>> units = members(images, groups);
-  Interval interval;
-  std::vector<double> values;
+  std::vector<std::vector<double>> defined;  // of each statistic
   std::vector<std::size_t> drawn;
   for (std::size_t replicate = 0; replicate < options.replicates; ++replicate) {
     Stream stream(options.seed, "bootstrap", 0, replicate);
@@ -372,18 +384,23 @@ Interval bootstrap_interval(std::size_t images, std::span<const std::int64_t> gr
       const std::vector<std::size_t>& unit = units[stream.below(units.size())];
       drawn.insert(drawn.end(), unit.begin(), unit.end());
     }
-    const double value = statistic(drawn);
-    if (std::isnan(value)) {
-      ++interval.undefined;
-    } else {
-      values.push_back(value);
+    const std::vector<double> values = statistics(drawn);
+    defined.resize(values.size());
+    for (std::size_t s = 0; s < values.size(); ++s) {
+      if (!std::isnan(values[s])) {
+        defined[s].push_back(values[s]);
+      }
     }
   }
-  std::sort(values.begin(), values.end());
   const double tail = (1.0 - options.level) / 2.0;
-  interval.low = values.empty() ? kNaN : quantile(values, tail);
-  interval.high = values.empty() ? kNaN : quantile(values, 1.0 - tail);
-  return interval;
+  std::vector<Interval> intervals;
+  for (std::vector<double>& values : defined) {
+    std::sort(values.begin(), values.end());
+    intervals.push_back({values.empty() ? kNaN : quantile(values, tail),
+                         values.empty() ? kNaN : quantile(values, 1.0 - tail),
+                         options.replicates - values.size()});
+  }
+  return intervals;
 }
 
 }  // namespace probedarts::learn

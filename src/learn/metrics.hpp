@@ -176,4 +176,10 @@ Interval bootstrap_interval(std::size_t images, std::span<const std::int64_t> gr
                             const std::function<double(std::span<const std::size_t>)>& statistic,
                             const BootstrapOptions& options);
 
+/// The same of several statistics of the same draws. \param statistics  always as many numbers.
+std::vector<Interval> bootstrap_intervals(
+    std::size_t images, std::span<const std::int64_t> groups,
+    const std::function<std::vector<double>(std::span<const std::size_t>)>& statistics,
+    const BootstrapOptions& options);
+
 }  // namespace probedarts::learn

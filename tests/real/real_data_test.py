@@ -179,6 +179,36 @@ def multi_measures(rows):
             "ece": calibration_error([(max(p, float32(1.0 - p)), right) for right, p in pairs])}
 
 
+def at_threshold(scores, truth, threshold):
+    """What a class, or all of them together, is worth at its threshold."""
+    said = [score >= limit for score, limit in zip(scores, threshold)]
+    tp = sum(s and t for s, t in zip(said, truth))
+    fp = sum(s and not t for s, t in zip(said, truth))
+    positives, negatives = sum(truth), len(truth) - sum(truth)
+    return {"tpr": ratio(tp, positives), "fpr": ratio(fp, negatives), "tnr": ratio(negatives - fp, negatives),
+            "fnr": ratio(positives - tp, positives), "accuracy": (tp + negatives - fp) / len(truth),
+            "f1": ratio(2 * tp, tp + fp + positives), "positives": positives}
+
+
+def check_thresholds(evaluation, rows, where):
+    """The report of each class and of all together, at the thresholds that it names."""
+    names, scores = columns(rows, "probability")
+    everything = ([], [], [])
+    for c, found in enumerate(evaluation["classes"]):
+        of_class = [row[c] for row in scores]
+        truth = [names[c] in row["truth"].split(";") for row in rows]
+        limits = [found["threshold"]] * len(rows)
+        assert 1 / 3 <= found["threshold"] <= 1, f"{where}: threshold of {names[c]}"
+        for key, value in at_threshold(of_class, truth, limits).items():
+            close(found[key], value, f"{where}: {key} of {names[c]}")
+        close(found["auc"], auc(of_class, truth), f"{where}: auc of {names[c]}")
+        for total, part in zip(everything, (of_class, truth, limits)):
+            total.extend(part)
+        assert set(found["intervals"]) == {"tpr", "fpr", "tnr", "fnr", "accuracy", "f1", "auc"}, f"{where}: {found['intervals']}"
+    for key, value in at_threshold(*everything).items():
+        close(evaluation["together"][key], value, f"{where}: {key} of all")
+
+
 def close(found, expected, what, tolerance=1e-9):
     if expected is None:
         assert found is None, f"{what}: {found}, expected none"
@@ -186,9 +216,9 @@ def close(found, expected, what, tolerance=1e-9):
         assert found is not None and abs(found - expected) <= tolerance, f"{what}: {found}, expected {expected}"
 
 
-def evaluate(place, run, rows, group, sizes):
-    """`evaluate` at two sizes, its measures computed again from what it says of each image."""
-    answer = place.json("evaluate", "--bootstrap", "20", "--predictions", "predictions.csv", "--size", *sizes, run)
+def evaluate(place, run, rows, group, sizes, *flags):
+    """`evaluate` at two sizes, its measures computed again from what it says of each image. Its answer is returned."""
+    answer = place.json("evaluate", "--bootstrap", "20", "--predictions", "predictions.csv", "--size", *sizes, *flags, run)
     said = rows_of(place.folder / "predictions.csv")
     test = [row for row in rows if row["split"] == "test"]
     for evaluation, size in zip(answer["evaluations"], sizes):
@@ -207,11 +237,17 @@ def evaluate(place, run, rows, group, sizes):
             assert all(row["truth"] == of_file[row["image"]]["label"] for row in mine), f"{where}: truth"
         else:
             measures = multi_measures(mine)
+            check_thresholds(evaluation, mine, where)
         for key, value in measures.items():
             found = evaluation["measures"][key]
             close(found["value"], value, f"{where}: {key}")
             if found["value"] is not None and key != "ece":  # the interval of the ece leans upwards
                 assert found["low"] - 1e-12 <= found["high"], f"{where}: interval of {key}"
+    return answer
+
+
+def thresholds_of(answer):
+    return [found["threshold"] for found in answer["evaluations"][0]["classes"]]
 
 
 def train_and_evaluate(place):
@@ -227,6 +263,9 @@ def train_and_evaluate(place):
                     lambda row: tuple(row[name] for name in ("epithelial", "fibroblast", "inflammatory", "others")))
     place.run("train", "--data", "crchisto", "--group-column", "source_image", *cells, "--epochs", "1", "--out", "multi", *SMALL)
     evaluate(place, "multi", multi, "source_image", ["32", "48"])
+    own = thresholds_of(place.json("evaluate", "--bootstrap", "0", "--split", "valid", "--size", "32", "multi"))
+    taken = thresholds_of(evaluate(place, "multi", multi, "source_image", ["32"], "--threshold-from", "valid"))
+    assert taken == own, f"thresholds from valid: {taken}, valid's own {own}"
     return [row["file"] for row in osteo if row["split"] == "test"]
 
 
