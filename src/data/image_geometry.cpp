@@ -12,7 +12,8 @@ namespace {
 
 // Whole numbers, so that the bits are those of the plain code on every machine; vectors of 32-bit
 // products need more than the x86-64 that all else is compiled for.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+// The choice is made while the program is loaded, before the thread sanitizer can run.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
 #define PROBEDARTS_WIDE __attribute__((target_clones("avx2", "default")))
 #else
 #define PROBEDARTS_WIDE
