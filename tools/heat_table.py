@@ -2,7 +2,8 @@
 """Sums up the heat maps of `probedarts explain` as a Markdown table: tools/heat_table.py FOLDER...
 
 For each network the size of its raw maps, the share of maps in which no place speaks for the class, and how much of the
-heat lies in the middle quarter of the image (0.25 where it is spread evenly), as the mean over maps that are not empty.
+heat lies in the middle quarter of the image (0.25 where it is spread evenly), as the mean over maps that are not empty. Below, how
+many maps are empty by whether the network's answer (its first of one label, above 0.5 of several) is the class explained.
 """
 import array
 import ast
@@ -30,6 +31,17 @@ def share_in_the_middle(path):
     return middle / total if total > 0 else None
 
 
+def empty_by_answer(images):
+    """How often no place speaks for a class, where the network gives that class and where it does not."""
+    several = any(len(image["label"]) > 1 for image in images)
+    empty = {True: [], False: []}
+    for one in (one for image in images for one in image["maps"]):
+        given = one["probability"] > 0.5 if several else one["top_class"] == one["class"]
+        empty[given].append(not one["speaks_for"])
+    shares = [f"{100 * sum(found) / len(found):.0f} % of {len(found)}" if found else "none" for found in empty.values()]
+    return f"empty maps where the network gives the class: {shares[0]}; where it does not: {shares[1]}"
+
+
 def main():
     if len(sys.argv) < 2:
         sys.exit(__doc__)
@@ -47,7 +59,7 @@ def main():
             empty = sum(not m["speaks_for"] for m in maps)
             print(f"| {network} | {layer} | {shape[0]}x{shape[1]} | {100 * empty / len(maps):.0f} % | "
                   f"{sum(shares) / len(shares):.2f} |")
-        print()
+        print("\n" + empty_by_answer(facts["images"]) + "\n")
 
 
 if __name__ == "__main__":

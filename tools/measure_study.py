@@ -5,7 +5,9 @@
 
 On an idle machine (a second busy process makes both worthless). Makes synthetic data and a small grid of searches and trainings of --epochs epochs each, carries it out
 with one worker, and prints:
-  overhead   time of `study run` with one worker of one thread over that of the same commands one after the other
+  beside     of the time of `study run` with one worker of one thread what is not the time of its runs: within one pass, so that
+             the machine's variation from minute to minute does not enter
+  overhead   that whole time over that of the same commands one after the other, in another pass
   machine    time of the searches one after the other over that of two at a time, without any study: what two workers can gain here
   workers    time with one worker of one thread over that with two workers of one thread each
 How good the estimates of `study plan --measure` are is shown by tests/study/estimates_test.py --times.
@@ -111,6 +113,8 @@ def main():
         bench.call(["data", "synth", "data", "--size", "32", "--train", "800", "--valid", "100", "--test", "200"])
         planned = bench.plan("study.toml")
         one = bench.study("one", 1)
+        runs = sum(bench.record("one", task)["seconds"] for task in planned["tasks"])
+        print(f"beside: {one:.2f} s with study run, of which its runs {runs:.2f} s: {one / runs - 1:+.2%} beside them", flush=True)
         bare = bench.bare(planned["tasks"], "one")
         print(f"overhead: {one:.2f} s with study run, {bare:.2f} s without: {one / bare - 1:+.2%}")
         alone, together = (bench.searches(planned["tasks"], f"alone-{n}", n) for n in (1, 2))
