@@ -26,7 +26,6 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr double kRenewSeconds = 15.0;
 constexpr double kLookAroundSeconds = 1.0;  ///< between looks at what other processes finished
 constexpr auto kPause = std::chrono::milliseconds(10);
 
@@ -226,7 +225,7 @@ class Runner {
   }
 
   void renew() {
-    if (monotonic_seconds() - renewed_ < kRenewSeconds) {
+    if (monotonic_seconds() - renewed_ < options_.renew_seconds) {
       return;
     }
     renewed_ = monotonic_seconds();

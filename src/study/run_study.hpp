@@ -39,6 +39,7 @@ struct RunStudyOptions {
   int threads = 1;                ///< in all, divided among the workers
   int shard = 1, shards = 1;      ///< this process begins with every shards-th task from shard on
   double stale_seconds = 600.0;   ///< see Ledger
+  double renew_seconds = 15.0;    ///< between signs of life for the claims of what runs
   bool retry_failed = false;
   std::function<void(const std::string&)> say;  ///< one line for people
   std::function<int()> interrupted;             ///< the signal that asks us to stop, or 0

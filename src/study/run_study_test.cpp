@@ -94,6 +94,36 @@ TEST_F(RunStudy, WaitsForWhatIsLeftOfAKilledStudy) {
   EXPECT_EQ(calls(), 3U);
 }
 
+TEST_F(RunStudy, GivesUpARunThatAnotherProcessHasTaken) {
+  const auto program = scratch.write("program", R"(#!/bin/sh
+echo "$@" >> "$(dirname "$0")/calls"
+case "$*" in *--seed=1*) sleep 60 ;; esac
+echo '{"valid_error": 0.5}'
+)");
+  std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+  const Plan searches = plan(kSearches);
+  const std::string taken = searches.tasks[0].id;
+  const Ledger ledger(folder.ledger(), 600.0);
+  const std::string other = "study/ledger/claims/" + taken + ".claim.2";
+  std::vector<std::string> said;
+  options.renew_seconds = 0.0;
+  options.say = [&](const std::string& line) {
+    said.push_back(line);
+    if (line == "started: " + searches.tasks[0].label) {
+      scratch.write(other, R"({"host":"elsewhere","pid":1,"start":"1"})");
+    } else if (line.starts_with("given up")) {  // the other one ends
+      ledger.write(taken, {true, "", 0, 1.0, 1.0, R"({"valid_error":0.25})"});
+      std::filesystem::remove(scratch.path() / other);
+    }
+  };
+  const Progress progress = run_study(searches, folder, options);
+  EXPECT_THAT(said, ::testing::Contains("given up, another process has taken it: " +
+                                        searches.tasks[0].label));
+  EXPECT_EQ(progress.count(TaskState::kDone), 3U);
+  EXPECT_EQ(progress.records[0].result, R"({"valid_error":0.25})");
+  EXPECT_EQ(std::count(said.begin(), said.end(), "started: " + searches.tasks[0].label), 1);
+}
+
 TEST_F(RunStudy, RecordsAFailureAndCompletesTheRest) {
   const Plan protocol = plan(kProtocol);
   const Progress progress = run_study(protocol, folder, options);
