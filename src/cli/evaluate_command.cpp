@@ -17,6 +17,7 @@
 #include "core/mean_and_sd.hpp"
 #include "core/progress.hpp"
 #include "learn/evaluate.hpp"
+#include "learn/run_record.hpp"
 #include "learn/train.hpp"
 
 namespace probedarts::cli {
@@ -59,8 +60,7 @@ std::unique_ptr<CLI::App> make_evaluate_parser(EvaluateRequest& request) {
 std::vector<std::string> flags_of_run(const std::string& run) try {
   const nlohmann::json document =
       nlohmann::json::parse(read_file(std::filesystem::path(run) / "run.json"), nullptr, false);
-  if (!document.is_object() || !document.contains("kind") || document["kind"] != "train" ||
-      !document.contains("config")) {
+  if (!learn::says(document, "kind", "train") || !document.contains("config")) {
     throw UserError(
         fmt::format("'{}' is not the folder of a training; give one, or a file with "
                     "--checkpoint",

@@ -7,20 +7,6 @@
 #include "explain/trained_network.hpp"
 
 namespace probedarts::explain {
-namespace {
-
-/// Numbers for names, as a checkpoint has them whose classes were given by their number only.
-bool unnamed(const std::vector<std::string>& classes) {
-  for (std::size_t i = 0; i < classes.size(); ++i) {
-    if (classes[i] != std::to_string(i)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-}  // namespace
-
 std::shared_ptr<const TrainedNetwork> open_network(const learn::ModelRequest& request,
                                                    std::string name, int size_px,
                                                    const data::Dataset* dataset) {
@@ -36,7 +22,7 @@ std::shared_ptr<const TrainedNetwork> open_network(const learn::ModelRequest& re
   network->name = std::move(name);
   network->state = std::move(model.state);
   network->classes = std::move(model.card.classes);
-  if (unnamed(network->classes) && known.classes.size() == network->classes.size()) {
+  if (!learn::are_names(network->classes) && known.classes.size() == network->classes.size()) {
     network->classes = std::move(known.classes);
   }
   network->labels = model.card.labels;

@@ -137,15 +137,6 @@ class Evaluator {
   nets::Executor& executor_;
 };
 
-std::vector<double> thresholds_of(const Predictions& predictions) {
-  std::vector<double> thresholds;
-  for (const ThresholdedReport& report :
-       thresholded_reports(predictions.scores(), predictions.table()).classes) {
-    thresholds.push_back(report.threshold);
-  }
-  return thresholds;
-}
-
 void require_images(const data::Dataset& dataset, data::Split split, const std::string& data,
                     const char* flag) {
   if (dataset.of(split).empty()) {
@@ -205,7 +196,8 @@ EvaluatedModel evaluate_model(const EvaluateConfig& config, const std::vector<in
   for (const int size : wanted) {
     std::vector<double> thresholds;
     if (from_valid) {
-      thresholds = thresholds_of(evaluator.predict(dataset, data::Split::kValid, size));
+      const Predictions valid = evaluator.predict(dataset, data::Split::kValid, size);
+      thresholds = balanced_thresholds(valid.scores(), valid.table());
     }
     Predictions predictions = evaluator.predict(dataset, split, size);
     BootstrapOptions bootstrap;

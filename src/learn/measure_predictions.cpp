@@ -50,12 +50,13 @@ struct Summary {
   std::vector<double> auc;
   std::optional<ConfusionMatrix> confusion;  ///< of one label, as are `classes`
   std::vector<ClassReport> classes;
-  std::optional<ThresholdedReports> thresholded;  ///< of several labels
+  std::optional<ThresholdedReports> thresholded;  ///< of several labels, as is `at_one_half`
+  MultiLabelAccuracy at_one_half;
 };
 
 /// \param thresholds  of several labels, one a class.
 Summary summarize(const Predictions& p, std::span<const double> thresholds) {
-  Summary summary{p, {}, {}, {}, {}};
+  Summary summary{p, {}, {}, {}, {}, {}};
   if (p.labels == data::LabelKind::kSingle) {
     summary.auc = one_vs_rest_auc(p.scores(), p.table());
     summary.confusion = confusion_matrix(p.truth, predicted_classes(p.scores()), p.classes);
@@ -66,6 +67,7 @@ Summary summarize(const Predictions& p, std::span<const double> thresholds) {
   for (const ThresholdedReport& report : summary.thresholded->classes) {
     summary.auc.push_back(report.auc);
   }
+  summary.at_one_half = multi_label_accuracy(p.scores(), p.table(), EmptyRow::kPerfect);
   return summary;
 }
 
@@ -125,10 +127,6 @@ double top_k(const Summary& s, std::size_t k) {
   return top_k_accuracy(s.predictions.scores(), s.predictions.truth, k);
 }
 
-MultiLabelAccuracy at_one_half(const Summary& s) {
-  return multi_label_accuracy(s.predictions.scores(), s.predictions.table(), EmptyRow::kPerfect);
-}
-
 struct NamedStatistic {
   const char* key;
   const char* label;
@@ -145,9 +143,9 @@ constexpr NamedStatistic kSingle[] = {
 
 constexpr NamedStatistic kMulti[] = {
     {"accuracy", "accuracy of (image, class) pairs at 0.5",
-     [](const Summary& s) { return at_one_half(s).pair_accuracy; }},
+     [](const Summary& s) { return s.at_one_half.pair_accuracy; }},
     {"jaccard", "Jaccard, mean of images at 0.5",
-     [](const Summary& s) { return at_one_half(s).jaccard_mean; }},
+     [](const Summary& s) { return s.at_one_half.jaccard_mean; }},
     {"auc_macro", "AUC, mean of classes", mean_auc},
     {"ece", "expected calibration error", calibration_error},
 };
@@ -246,10 +244,7 @@ Evaluation measure_predictions(const Predictions& predictions,
   const bool single = predictions.labels == data::LabelKind::kSingle;
   std::vector<double> used = thresholds;
   if (!single && used.empty()) {
-    for (const ThresholdedReport& report :
-         thresholded_reports(predictions.scores(), predictions.table()).classes) {
-      used.push_back(report.threshold);
-    }
+    used = balanced_thresholds(predictions.scores(), predictions.table());
   }
   const Summary summary = summarize(predictions, used);
   Evaluation result;

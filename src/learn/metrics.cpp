@@ -301,13 +301,17 @@ std::vector<float> sigmoid(std::span<const float> logits) {
   return probabilities;
 }
 
-ThresholdedReports thresholded_reports(const Scores& probabilities, const MultiLabels& labels) {
+std::vector<double> balanced_thresholds(const Scores& probabilities, const MultiLabels& labels) {
   require_same_shape(probabilities, labels);
   std::vector<double> thresholds;
   for (std::size_t c = 0; c < labels.classes; ++c) {
     thresholds.push_back(balanced_threshold(column(probabilities, c), column(labels, c)));
   }
-  return thresholded_reports_at(probabilities, labels, thresholds);
+  return thresholds;
+}
+
+ThresholdedReports thresholded_reports(const Scores& probabilities, const MultiLabels& labels) {
+  return thresholded_reports_at(probabilities, labels, balanced_thresholds(probabilities, labels));
 }
 
 ThresholdedReports thresholded_reports_at(const Scores& probabilities, const MultiLabels& labels,

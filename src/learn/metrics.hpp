@@ -138,6 +138,9 @@ struct ThresholdedReports {
 /// probability >= threshold. Source: the evaluation code of the paper, on scikit-learn 1.2.
 ThresholdedReports thresholded_reports(const Scores& probabilities, const MultiLabels& labels);
 
+/// Those thresholds alone, one a class.
+std::vector<double> balanced_thresholds(const Scores& probabilities, const MultiLabels& labels);
+
 /// The same at thresholds found elsewhere, for example on a validation split.
 /// \param thresholds  one a class.
 ThresholdedReports thresholded_reports_at(const Scores& probabilities, const MultiLabels& labels,

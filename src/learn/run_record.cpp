@@ -179,13 +179,14 @@ std::string with_early_stop(const std::string& run_json, const Json& stopped) {
   return run.dump(1) + "\n";
 }
 
+bool says(const nlohmann::json& stored, const char* key, const std::string& text) {
+  return stored.is_object() && stored.contains(key) && stored[key] == text;
+}
+
 nlohmann::json stored_config(const RunFolder& folder, const std::string& kind,
                              const nlohmann::json& machine_options) {
   const nlohmann::json run = nlohmann::json::parse(read_file(folder.run_json()), nullptr, false);
-  const auto says = [&](const char* key, const std::string& value) {
-    return run.contains(key) && run[key] == value;
-  };
-  if (!run.is_object() || !says("format", "probedarts-run") || !says("kind", kind) ||
+  if (!says(run, "format", "probedarts-run") || !says(run, "kind", kind) ||
       !run.contains("config") || !run["config"].is_object()) {
     const std::string word = kind == "train" ? "training" : kind;
     throw UserError(fmt::format("'{0}' is not the run.json of a {1}; give the folder of a {1} run",

@@ -99,6 +99,9 @@ LastEpoch last_epoch(const std::filesystem::path& run);
 /// Mean of stable_rank over the layers that did not fail.
 double mean_stable_rank(const std::vector<probe::LayerMetrics>& layers);
 
+/// Whether stored JSON is an object that has this text under a key; false for any other form.
+bool says(const nlohmann::json& stored, const char* key, const std::string& text);
+
 /// softmax of one kind's alpha, in double.
 space::EdgeWeights edge_weights(const at::Tensor& alpha, space::CellKind kind);
 

@@ -142,17 +142,16 @@ class Training {
     const std::vector<std::string> kept =
         load_weights(file, network_.table(), fit, config_.init, now_.network);
     now_.network.batches_tracked = 0;
-    if (const auto card = card_of(file, config_.init);
-        kept.empty() && !(card && are_names(card->classes))) {
-      print_line(fmt::format(
-          "{}: its classifier is kept, for it has as many classes as the data and names none",
-          config_.init));
-    }
+    const std::optional<ModelCard> card = card_of(file, config_.init);
     if (!kept.empty()) {
       print_line(
           fmt::format("{}: {}new values for {}", config_.init,
                       fit == Fit::kNoClassifier ? "its classes are not those of the data; " : "",
                       fmt::join(kept, ", ")));
+    } else if (!card || !are_names(card->classes)) {
+      print_line(fmt::format(
+          "{}: its classifier is kept, for it has as many classes as the data and names none",
+          config_.init));
     }
   }
 

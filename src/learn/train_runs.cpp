@@ -6,6 +6,7 @@
 #include "core/mean_and_sd.hpp"
 #include "core/progress.hpp"
 #include "learn/options.hpp"
+#include "learn/run_record.hpp"
 #include "learn/train.hpp"
 
 namespace probedarts::learn {
@@ -72,13 +73,6 @@ TrainResults train_all(const TrainConfig& config, const fs::path& out,
     throw Diverged(fmt::format("all {} runs diverged, the last one in {}", config.runs, last));
   }
   return all;
-}
-
-/// \throws nlohmann::json::exception, as all else that is wrong in a file does.
-void require_format(const nlohmann::json& head, const char* format) {
-  if (head.at("format") != format) {
-    throw nlohmann::json::other_error::create(501, "another format", nullptr);
-  }
 }
 
 void make_folder_of_runs(const fs::path& out, RunFolder::IfExists if_exists) {
@@ -158,18 +152,15 @@ TrainResults run_trainings(const TrainConfig& config, const fs::path& out,
 }
 
 TrainResults resume_trainings(const fs::path& out, const nlohmann::json& machine_options) {
-  TrainConfig config;
-  try {
-    const nlohmann::json head = nlohmann::json::parse(read_file(out / "runs.json"));
-    require_format(head, "probedarts-runs");
-    nlohmann::json stored = head.at("config");
-    stored.update(machine_options);
-    config = train_config_from_json(stored);
-  } catch (const nlohmann::json::exception&) {
+  const nlohmann::json head = nlohmann::json::parse(read_file(out / "runs.json"), nullptr, false);
+  if (!says(head, "format", "probedarts-runs") || !head.contains("config") ||
+      !head["config"].is_object()) {
     throw UserError(
         fmt::format("'{}' is damaged; restore it or start again", (out / "runs.json").string()));
   }
-  return train_all(config, out, machine_options);
+  nlohmann::json config = head["config"];
+  config.update(machine_options);
+  return train_all(train_config_from_json(config), out, machine_options);
 }
 
 }  // namespace probedarts::learn

@@ -130,7 +130,7 @@ json read_claim(const fs::path& path) {
 bool is_stale(const fs::path& path, double stale_seconds) {
   const json claim = read_claim(path);
   if (claim.is_object() && claim["host"] == host_name() &&
-      claim.value("space", "") == process_space()) {
+      claim.value("space", json()) == process_space()) {
     return process_start(claim["pid"].get<long>()) != claim["start"].get<std::string>();
   }
   const auto age = age_seconds(path);
@@ -279,8 +279,8 @@ std::optional<Record> Ledger::record(const std::string& id) const {
     record.memory_mib = stored.at("memory_mib").get<double>();
     record.result = stored.at("result").dump();
     record.processor_seconds = stored.value("processor_seconds", 0.0);
-    if (record.done && !stored.at("result").is_object()) {
-      throw json::other_error::create(501, "no result", nullptr);
+    if (record.done) {
+      stored.at("result").get_ref<const json::object_t&>();  // throws for anything else
     }
     return record;
   } catch (const json::exception&) {
